@@ -1,0 +1,44 @@
+/**
+ * Two kinds of failure. A bug breaks an invariant and stops the process (`InvariantError`). A
+ * refusal is an expected answer and is a value (codes in `wire/refusals.ts`). Only an edge (config,
+ * API, CLI, MQTT, disk) throws, and what it throws is a `GridError` with a code and its facts.
+ */
+export class InvariantError extends Error {
+  override readonly name = "InvariantError";
+}
+
+/** Throws if the program, not its input, is wrong. `message` is a literal, so success is free. */
+export function assert(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new InvariantError(message);
+}
+
+/** Every edge error: a stable code and the facts needed to act on it. Append only. */
+export type EdgeErrors = {
+  argument_invalid: { readonly argument: string; readonly value: string };
+  bytes_malformed: { readonly what: string; readonly offset: number };
+  config_invalid: { readonly file: string };
+  file_unreadable: { readonly file: string };
+  port_in_use: { readonly host: string; readonly port: number };
+  database_locked: { readonly directory: string };
+  database_corrupt: { readonly directory: string; readonly what: string };
+  disk_full: { readonly directory: string };
+  permission_denied: { readonly path: string };
+  broker_unreachable: { readonly url: string };
+  node_unreachable: { readonly url: string };
+  genesis_mismatch: { readonly expected: string; readonly found: string };
+  block_rejected: { readonly height: number; readonly reason: string };
+  replay_invalid: { readonly file: string; readonly line: number };
+  stopped: { readonly what: string };
+};
+
+/** Thrown at an edge only. `message` is one sentence a person can act on, without a stack. */
+export class GridError<Code extends keyof EdgeErrors = keyof EdgeErrors> extends Error {
+  override readonly name = "GridError";
+  readonly code: Code;
+  readonly facts: EdgeErrors[Code];
+  constructor(code: Code, message: string, facts: EdgeErrors[Code], options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.facts = facts;
+  }
+}

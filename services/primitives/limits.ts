@@ -1,0 +1,76 @@
+/**
+ * Every limit in one place, with the relations between them asserted when this module loads.
+ * [fork] marks the ones that are consensus: changing one changes which blocks are valid.
+ */
+import { assert } from "./errors.ts";
+
+/** [fork] Regions of one chain. */
+export const REGIONS_MAX = 1024;
+/** [fork] Meters of one region, feeder and production meters included. */
+export const METERS_PER_REGION_MAX = 65_536;
+/** [fork] Members (accounts) of one region. */
+export const MEMBERS_PER_REGION_MAX = 65_536;
+/** [fork] Directed lines between regions. */
+export const LINES_MAX = 8192;
+/** [fork] Orders of one region's auction. Bounds the work of one block. */
+export const ORDERS_PER_REGION_MAX = 1_048_576;
+/** [fork] Energy of one meter in one slot, Wh: 100 MWh, beyond any connection in a local grid. */
+export const SLOT_ENERGY_WH_MAX = 100_000_000;
+/** [fork] Cumulative register, Wh: 2^48, above every rollover in the field. */
+export const REGISTER_WH_MAX = 281_474_976_710_655;
+/** [fork] Prices stand in [-max, max] uc/Wh: 100 currency units per kWh. */
+export const PRICE_UC_PER_WH_MAX = 10_000_000;
+/** [fork] One transaction's bytes. A report of a full region is the largest. */
+export const TRANSACTION_BYTES_MAX = 4 * 1024 * 1024;
+/** [fork] One block's transaction bytes (CometBFT's default block.max_bytes). */
+export const BLOCK_BYTES_MAX = 22_020_096;
+/** [fork] Transactions in one block. */
+export const BLOCK_TRANSACTIONS_MAX = 20_000;
+/** [fork] Late entries in one report. */
+export const LATE_ENTRIES_PER_REPORT_MAX = 4096;
+/** [fork] Committee members: one bit each in a certificate's bitmask. */
+export const COMMITTEE_MEMBERS_MAX = 32;
+/** [fork] Slot length, seconds. */
+export const SLOT_S_MIN = 60;
+export const SLOT_S_MAX = 3600;
+
+/** Transactions waiting for a block; the next one is refused with `mempool_full`. */
+export const MEMPOOL_TRANSACTIONS_MAX = 20_000;
+/** MQTT payload, bytes. */
+export const READING_BYTES_MAX = 4096;
+/** Readings of one device in flight at the broker. */
+export const READINGS_IN_FLIGHT_PER_DEVICE_MAX = 20;
+/** Readings that wait for the next durable batch, all devices together. */
+export const INGEST_QUEUE_MAX = 100_000;
+/** How far a reading's time may run ahead of market time, seconds (rule V06). */
+export const READING_FUTURE_S_MAX = 120;
+/** Clients of the event stream; the next one is refused with 503. */
+export const STREAM_CLIENTS_MAX = 1000;
+/** Events queued for one stream client before it is dropped. */
+export const STREAM_QUEUE_MAX = 256;
+/** HTTP request body, bytes. */
+export const REQUEST_BYTES_MAX = 1024 * 1024;
+/** Slots or bills in one page of an answer. */
+export const PAGE_ROWS_MAX = 1000;
+/** Fewer meters than this are never shown as an aggregate. */
+export const AGGREGATE_METERS_MIN = 5;
+/** Nesting of a canonical value. */
+export const CODEC_DEPTH_MAX = 16;
+/** Refusal log rows kept per region and day. */
+export const REFUSALS_PER_DAY_MAX = 100_000;
+
+assert(TRANSACTION_BYTES_MAX < BLOCK_BYTES_MAX, "the largest transaction must fit a block");
+assert(
+  METERS_PER_REGION_MAX * 20 + LATE_ENTRIES_PER_REPORT_MAX * 32 + 1024 <= TRANSACTION_BYTES_MAX,
+  "a full region's report must fit a transaction",
+);
+assert(
+  SLOT_ENERGY_WH_MAX * METERS_PER_REGION_MAX <= Number.MAX_SAFE_INTEGER,
+  "a region's energy must be a safe integer",
+);
+assert(
+  BigInt(SLOT_ENERGY_WH_MAX) * BigInt(PRICE_UC_PER_WH_MAX) * BigInt(METERS_PER_REGION_MAX) <
+    2n ** 63n,
+  "a region's money must fit 64 bits",
+);
+assert(MEMPOOL_TRANSACTIONS_MAX <= BLOCK_TRANSACTIONS_MAX, "a full mempool must fit one block");
