@@ -14,8 +14,8 @@ export const MEMBERS_PER_REGION_MAX = 65_536;
 export const LINES_MAX = 8192;
 /** [fork] Orders of one region's auction. Bounds the work of one block. */
 export const ORDERS_PER_REGION_MAX = 1_048_576;
-/** [fork] Energy of one meter in one slot, Wh: 100 MWh, beyond any connection in a local grid. */
-export const SLOT_ENERGY_WH_MAX = 100_000_000;
+/** [fork] Energy of one meter in one slot, Wh: 10 MWh, beyond any connection in a local grid. */
+export const SLOT_ENERGY_WH_MAX = 10_000_000;
 /** [fork] Cumulative register, Wh: 2^48, above every rollover in the field. */
 export const REGISTER_WH_MAX = 281_474_976_710_655;
 /** [fork] Prices stand in [-max, max] uc/Wh: 100 currency units per kWh. */
@@ -56,6 +56,10 @@ export const PAGE_ROWS_MAX = 1000;
 export const AGGREGATE_METERS_MIN = 5;
 /** Nesting of a canonical value. */
 export const CODEC_DEPTH_MAX = 16;
+/** Imported P-256 keys kept for the next verification; fewer than the meters only costs time. */
+export const P256_KEYS_CACHED_MAX = 65_536;
+/** Checked BLS keys kept for the next certificate. */
+export const BLS_KEYS_CACHED_MAX = 1024;
 /** Refusal log rows kept per region and day. */
 export const REFUSALS_PER_DAY_MAX = 100_000;
 

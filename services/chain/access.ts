@@ -1,0 +1,90 @@
+/**
+ * How the rest of the house meets the chain, whatever orders it: read the last committed state and
+ * stored records, submit a transaction, hear of each committed block. Implemented by `ordering`.
+ */
+import type { MicroCents, Slot, UnixSeconds } from "../primitives/units.ts";
+import type { Genesis } from "../wire/genesis.ts";
+import type { Header } from "../wire/header.ts";
+import type { SlotRecord } from "../wire/slot-record.ts";
+import type { Limits } from "../wire/transaction.ts";
+import type { TransactionResult } from "./abci.ts";
+
+export type ChainHead = {
+  readonly height: number;
+  readonly timeS: UnixSeconds;
+  readonly appHash: Uint8Array; // after `height`
+  readonly clearedSlots: number; // slots cleared since genesis (the same for every region)
+  readonly lastClearedSlot: Slot | null;
+};
+
+/** One region's committed state, copied: the caller may keep it. */
+export type LaneView = {
+  readonly reportedSlot: Slot | null; // last slot whose report is on the chain, cleared or pending
+  readonly limits: readonly Limits[]; // by member index, in force now
+  readonly pendingLimits: readonly ({ readonly fromSlot: Slot; readonly limits: Limits } | null)[];
+  readonly memberBalanceUc: readonly MicroCents[];
+  readonly retailerBalanceUc: MicroCents;
+  readonly neighboursBalanceUc: MicroCents;
+  readonly gridOperatorBalanceUc: MicroCents;
+  readonly treasuryBalanceUc: MicroCents;
+  readonly settledImportWh: Float64Array; // by meter index, cumulative
+  readonly settledExportWh: Float64Array;
+};
+
+export type StoredBlock = {
+  readonly header: Header;
+  readonly signature: Uint8Array; // the sequencer's, over the header
+  readonly transactions: readonly Uint8Array[];
+};
+
+export type CommittedBlock = {
+  readonly height: number;
+  readonly timeS: UnixSeconds;
+  readonly appHash: Uint8Array; // after this block
+  readonly results: readonly TransactionResult[];
+  readonly slotRecords: readonly SlotRecord[];
+};
+
+/** Sibling hashes from a bill to the app hash, and where the header that proves it stands. */
+export type BillProof = {
+  readonly regionIndex: number;
+  readonly leafIndex: number;
+  readonly receiptsProof: readonly Uint8Array[]; // bill root -> receipts root (SSZ list)
+  readonly lanesProof: readonly Uint8Array[]; // receipts root -> app hash
+  readonly header: Header; // height + 1: its appHash is the state after the clearing block
+  readonly signature: Uint8Array;
+};
+
+export type ChainReader = {
+  readonly genesis: Genesis;
+  head(): ChainHead;
+  lane(regionIndex: number): LaneView;
+  /** Next nonce of an externally owned account; 0 for an unknown one. */
+  nonce(address: Uint8Array): number;
+  slotRecord(regionIndex: number, slot: Slot): Promise<SlotRecord | null>;
+  /** Newest first, slots in [fromSlot, toSlot], at most `limit`. */
+  slotRecords(range: {
+    readonly regionIndex: number;
+    readonly fromSlot: Slot;
+    readonly toSlot: Slot;
+    readonly limit: number;
+  }): Promise<SlotRecord[]>;
+  block(height: number): Promise<StoredBlock | null>;
+  billProof(request: {
+    readonly regionIndex: number;
+    readonly slot: Slot;
+    readonly leafIndex: number;
+  }): Promise<BillProof | null>;
+  /** Called after each commit, in order. Returns the way to stop. MUST NOT throw. */
+  onBlock(listener: (block: CommittedBlock) => void): () => void;
+};
+
+export type Submitted = TransactionResult & {
+  readonly hash: Uint8Array; // 32 B SHA-256 of the transaction bytes
+  readonly height: number; // the block that holds it; 0 where checkTx refused it
+};
+
+export type ChainWriter = {
+  /** Resolves when the transaction is in a committed (durable) block, or was refused. */
+  submit(transaction: Uint8Array): Promise<Submitted>;
+};

@@ -1,0 +1,83 @@
+/**
+ * The bill leaf: what one meter's slot came to. An SSZ container of sixteen uint64, so its root is
+ * a Merkle tree of sixteen little-endian chunks, and a receipts root is the SSZ
+ * hash_tree_root of List[Bill, 2^17]. Money is signed: two's complement in 64 bits.
+ */
+import { merkleRoot } from "../crypto/merkle.ts";
+import { decode, encode } from "../primitives/codec.ts";
+import { GridError } from "../primitives/errors.ts";
+import type { MicroCents, Slot } from "../primitives/units.ts";
+
+/** Leaves of one slot's receipts tree: bills of a full region and its late entries. */
+export const BILLS_PER_SLOT_MAX = 131_072;
+/** A slot's own bill, or the difference that a late reading made (it names the slot it corrects). */
+export const BILL_KIND = { slot: 0, late: 1 } as const;
+
+export type Bill = {
+  readonly slot: Slot; // the delivery slot that the energy belongs to
+  readonly meterIndex: number;
+  readonly memberIndex: number;
+  readonly kind: number; // BILL_KIND
+  readonly importWh: number; // metered
+  readonly exportWh: number; // metered
+  readonly communityBoughtWh: number; // from members of the own region
+  readonly communitySoldWh: number;
+  readonly neighbourBoughtWh: number; // over lines, from other regions
+  readonly neighbourSoldWh: number;
+  readonly retailerBoughtWh: number;
+  readonly retailerSoldWh: number;
+  readonly buyPriceUcPerWh: number; // paid inside the market; for reading, `amountUc` decides
+  readonly sellPriceUcPerWh: number; // received inside the market
+  readonly amountUc: MicroCents; // what the member receives; negative: pays
+  readonly quality: number; // QUALITY of the metered value
+};
+
+/** Order is consensus: it is the order of the container's fields. */
+export const BILL_FIELDS = [
+  "slot",
+  "meterIndex",
+  "memberIndex",
+  "kind",
+  "importWh",
+  "exportWh",
+  "communityBoughtWh",
+  "communitySoldWh",
+  "neighbourBoughtWh",
+  "neighbourSoldWh",
+  "retailerBoughtWh",
+  "retailerSoldWh",
+  "buyPriceUcPerWh",
+  "sellPriceUcPerWh",
+  "amountUc",
+  "quality",
+] as const satisfies readonly (keyof Bill)[];
+
+/** SSZ hash_tree_root of the bill. */
+export function billRoot(bill: Bill): Uint8Array {
+  const chunks = new Uint8Array(32 * BILL_FIELDS.length);
+  const view = new DataView(chunks.buffer);
+  BILL_FIELDS.forEach((field, i) => {
+    view.setBigInt64(32 * i, BigInt(bill[field]), true);
+  });
+  return merkleRoot(chunks, BILL_FIELDS.length);
+}
+
+export function encodeBill(bill: Bill): Uint8Array {
+  return encode(BILL_FIELDS.map((field) => bill[field]));
+}
+
+/** @throws GridError bytes_malformed */
+export function decodeBill(bytes: Uint8Array): Bill {
+  const fields = decode(bytes);
+  if (!Array.isArray(fields) || fields.length !== BILL_FIELDS.length) {
+    throw new GridError("bytes_malformed", "not a bill", { what: "bill", offset: 0 });
+  }
+  const entries = BILL_FIELDS.map((field, i) => {
+    const value: unknown = fields[i];
+    if (typeof value !== "number" && typeof value !== "bigint") {
+      throw new GridError("bytes_malformed", `not a bill: ${field}`, { what: field, offset: 0 });
+    }
+    return [field, field === "amountUc" ? BigInt(value) : Number(value)];
+  });
+  return Object.fromEntries(entries) as Bill;
+}

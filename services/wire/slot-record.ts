@@ -1,0 +1,131 @@
+/**
+ * What a region's lane leaves behind for one cleared slot: metered columns, law in force, clearing,
+ * bills. Stored by the application beside its state (not hashed itself: its bills are leaves of
+ * `receiptsRoot`, its report is in the block). Everything a history page or a statement needs.
+ */
+import { type CodecValue, decode, encode } from "../primitives/codec.ts";
+import { GridError } from "../primitives/errors.ts";
+import type { MicroCents, Slot } from "../primitives/units.ts";
+import { type Bill, decodeBill, encodeBill } from "./bill.ts";
+import type { Mechanism } from "./genesis.ts";
+
+export type LineFlow = {
+  readonly lineIndex: number;
+  readonly energyWh: number;
+  readonly rentUc: MicroCents; // congestion rent, above the line's fee
+};
+
+export type SlotRecord = {
+  readonly regionIndex: number;
+  readonly slot: Slot;
+  readonly height: number; // the block that cleared it
+  readonly mechanism: Mechanism;
+  readonly priceLowUcPerWh: number | null; // interval of clearing prices; null: unbounded or none
+  readonly priceHighUcPerWh: number | null;
+  readonly priceUcPerWh: number | null; // uniform or mid price; null: nothing could trade
+  readonly buyPriceUcPerWh: number | null; // average paid by buyers inside the market
+  readonly sellPriceUcPerWh: number | null; // average received by sellers inside the market
+  readonly importWh: Float64Array; // by meter index, as reported
+  readonly exportWh: Float64Array;
+  readonly quality: Uint8Array;
+  readonly minSellUcPerWh: Int32Array; // by member index, in force in this slot
+  readonly maxBuyUcPerWh: Int32Array;
+  readonly flows: readonly LineFlow[]; // of lines that touch this region, by line index
+  readonly tradedWh: number; // between members of this region
+  readonly inflowWh: number;
+  readonly outflowWh: number;
+  readonly retailerBoughtWh: number; // by members, from the retailer
+  readonly retailerSoldWh: number; // by members, to the retailer
+  readonly retailerUc: MicroCents; // ledger entries of the slot beside the members'; all sum to 0
+  readonly neighboursUc: MicroCents; // clearing account with other regions
+  readonly gridOperatorUc: MicroCents; // line fees
+  readonly treasuryUc: MicroCents; // congestion rent
+  readonly refusedReadings: number;
+  readonly reportHash: Uint8Array; // 32 B, SHA-256 of the report bytes
+  readonly readingsRoot: Uint8Array; // 32 B
+  readonly receiptsRoot: Uint8Array; // 32 B, SSZ root of the bills
+  readonly bills: readonly Bill[]; // leaf order
+};
+
+export function encodeSlotRecord(record: SlotRecord): Uint8Array {
+  return encode([
+    record.regionIndex,
+    record.slot,
+    record.height,
+    record.mechanism,
+    record.priceLowUcPerWh,
+    record.priceHighUcPerWh,
+    record.priceUcPerWh,
+    record.buyPriceUcPerWh,
+    record.sellPriceUcPerWh,
+    [...record.importWh],
+    [...record.exportWh],
+    record.quality,
+    [...record.minSellUcPerWh],
+    [...record.maxBuyUcPerWh],
+    record.flows.map((flow) => [flow.lineIndex, flow.energyWh, flow.rentUc]),
+    record.tradedWh,
+    record.inflowWh,
+    record.outflowWh,
+    record.retailerBoughtWh,
+    record.retailerSoldWh,
+    record.retailerUc,
+    record.neighboursUc,
+    record.gridOperatorUc,
+    record.treasuryUc,
+    record.refusedReadings,
+    record.reportHash,
+    record.readingsRoot,
+    record.receiptsRoot,
+    record.bills.map(encodeBill),
+  ]);
+}
+
+/**
+ * Reads back what `encodeSlotRecord` wrote; the store's own checksum guards the bytes.
+ *
+ * @throws GridError bytes_malformed
+ */
+export function decodeSlotRecord(bytes: Uint8Array): SlotRecord {
+  const fields = decode(bytes);
+  if (!Array.isArray(fields) || fields.length !== 29) {
+    throw new GridError("bytes_malformed", "not a slot record", { what: "slot record", offset: 0 });
+  }
+  const at = <T>(i: number) => fields[i] as T;
+  const money = (i: number) => BigInt(at<number>(i)) as MicroCents;
+  return {
+    regionIndex: at(0),
+    slot: at(1),
+    height: at(2),
+    mechanism: at(3),
+    priceLowUcPerWh: at(4),
+    priceHighUcPerWh: at(5),
+    priceUcPerWh: at(6),
+    buyPriceUcPerWh: at(7),
+    sellPriceUcPerWh: at(8),
+    importWh: Float64Array.from(at<number[]>(9)),
+    exportWh: Float64Array.from(at<number[]>(10)),
+    quality: at(11),
+    minSellUcPerWh: Int32Array.from(at<number[]>(12)),
+    maxBuyUcPerWh: Int32Array.from(at<number[]>(13)),
+    flows: at<CodecValue[][]>(14).map(([lineIndex, energyWh, rentUc]) => ({
+      lineIndex: lineIndex as number,
+      energyWh: energyWh as number,
+      rentUc: BigInt(rentUc as number) as MicroCents,
+    })),
+    tradedWh: at(15),
+    inflowWh: at(16),
+    outflowWh: at(17),
+    retailerBoughtWh: at(18),
+    retailerSoldWh: at(19),
+    retailerUc: money(20),
+    neighboursUc: money(21),
+    gridOperatorUc: money(22),
+    treasuryUc: money(23),
+    refusedReadings: at(24),
+    reportHash: at(25),
+    readingsRoot: at(26),
+    receiptsRoot: at(27),
+    bills: at<Uint8Array[]>(28).map(decodeBill),
+  };
+}
