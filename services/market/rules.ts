@@ -53,7 +53,7 @@ export function choosePrice(
   if (high === null) return low;
   assert(low <= high, "a clearing interval must not be empty");
   const tick = rule.tickUcPerWh ?? 1;
-  return low + Math.floor((high - low) * weightPpm(rule.price) / (PPM * tick)) * tick;
+  return low + Math.floor(((high - low) * weightPpm(rule.price)) / (PPM * tick)) * tick;
 }
 
 function weightPpm(rule: PriceRule): number {

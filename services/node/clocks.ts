@@ -1,0 +1,33 @@
+/**
+ * Market clocks of the shell. `systemClock` is the field's: market time is wall-clock time.
+ * `scaledClock` runs a demo at many market seconds per real second. Both never fall, even where
+ * the machine's clock is set back; a step back is reported once so that `doctor` and the log see it.
+ */
+import type { Clock } from "../primitives/clock.ts";
+import { type UnixSeconds, unixSeconds } from "../primitives/units.ts";
+
+export function systemClock({ onStepBack }: { onStepBack: (byS: number) => void }): Clock {
+  let latestMs = Date.now();
+  return {
+    nowS: () => {
+      const nowMs = Date.now();
+      if (nowMs < latestMs - 1000) {
+        onStepBack((latestMs - nowMs) / 1000);
+        latestMs -= 1000; // let time creep on until the machine's clock has caught up
+      }
+      latestMs = Math.max(latestMs, nowMs);
+      return unixSeconds(Math.floor(latestMs / 1000));
+    },
+  };
+}
+
+/**
+ * @param startS - market time at this moment
+ * @param speed - market seconds per real second, > 0
+ */
+export function scaledClock({ startS, speed }: { startS: UnixSeconds; speed: number }): Clock {
+  const origin = performance.now();
+  return {
+    nowS: () => unixSeconds(startS + Math.floor(((performance.now() - origin) / 1000) * speed)),
+  };
+}

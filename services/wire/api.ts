@@ -1,0 +1,252 @@
+/**
+ * The public interface's shapes, as zod schemas: the API validates and documents with them, the
+ * dashboard and the CLI take their types. Money is a decimal string, energy an integer in Wh,
+ * prices integers in uc/Wh, times unix seconds, bytes hexadecimal. A missing value is null.
+ */
+import { z } from "zod";
+import { BILL_FIELDS } from "./bill.ts";
+
+const zMoney = z.string().regex(/^-?\d+$/); // micro-cents
+const zEnergy = z.int().min(0);
+const zPriceOrNull = z.int().nullable();
+const zHash = z.string().regex(/^0x[0-9a-f]*$/);
+
+/** Every error answer: a stable code, a sentence, and where the fault is. */
+export const ApiError = z.object({
+  code: z.string(),
+  message: z.string(),
+  facts: z.record(z.string(), z.union([z.string(), z.number()])),
+});
+
+export const Ratios = z.object({
+  /** Share of consumption covered by the own roof, 0..1; null without consumption or PV meter. */
+  selfSufficiencyOwn: z.number().nullable(),
+  /** The same, energy of the community counted as local. */
+  selfSufficiencyCommunity: z.number().nullable(),
+  /** Share of production used at home; null without production. */
+  selfConsumptionOwn: z.number().nullable(),
+  selfConsumptionCommunity: z.number().nullable(),
+});
+
+export const EnergyWindow = z.enum(["last", "today", "all"]);
+
+/** Where energy went and came from, with money, over a window. Own, or a whole community. */
+export const EnergySummary = z.object({
+  window: EnergyWindow,
+  fromSlot: z.int().nullable(), // null: nothing settled in the window yet
+  toSlot: z.int().nullable(),
+  slots: z.int(),
+  missingReadings: z.int(), // meter-slots without a value: a gap, not a zero
+  productionWh: zEnergy.nullable(), // null where no production meter exists
+  consumptionWh: zEnergy,
+  ownUseWh: zEnergy.nullable(), // produced and used behind the same meter
+  importWh: zEnergy,
+  exportWh: zEnergy,
+  communityBoughtWh: zEnergy,
+  communitySoldWh: zEnergy,
+  neighbourBoughtWh: zEnergy,
+  neighbourSoldWh: zEnergy,
+  retailerBoughtWh: zEnergy,
+  retailerSoldWh: zEnergy,
+  paidUc: zMoney, // >= 0
+  earnedUc: zMoney, // >= 0
+  retailerAloneUc: zMoney, // what the same energy would have come to without the community; signed
+  amountUc: zMoney, // earned - paid, signed
+  ratios: Ratios,
+});
+
+export const SlotSummary = z.object({
+  region: z.string(),
+  slot: z.int(),
+  startS: z.int(),
+  endS: z.int(),
+  height: z.int(),
+  mechanism: z.enum(["mid-market-rate", "uniform-price"]),
+  priceUcPerWh: zPriceOrNull, // null: nothing could trade
+  priceIntervalUcPerWh: z.tuple([zPriceOrNull, zPriceOrNull]).nullable(),
+  buyPriceUcPerWh: zPriceOrNull,
+  sellPriceUcPerWh: zPriceOrNull,
+  importWh: zEnergy,
+  exportWh: zEnergy,
+  tradedWh: zEnergy, // between members of the region
+  inflowWh: zEnergy,
+  outflowWh: zEnergy,
+  retailerBoughtWh: zEnergy,
+  retailerSoldWh: zEnergy,
+  metersReported: z.int(),
+  metersMissing: z.int(),
+  refusedReadings: z.int(),
+});
+
+export const CurveStep = z.object({
+  priceUcPerWh: z.int(),
+  energyWh: zEnergy, // of this step alone
+  meters: z.int(),
+});
+
+export const SlotDetail = SlotSummary.extend({
+  /** Steps are merged until each stands for at least AGGREGATE_METERS_MIN meters. */
+  supply: z.array(CurveStep), // rising price
+  demand: z.array(CurveStep), // falling price
+  suppressed: z.boolean(), // a side with too few meters is not shown
+  retailUcPerWh: z.int(),
+  feedInUcPerWh: z.int(),
+  flows: z.array(
+    z.object({
+      line: z.string(),
+      from: z.string(),
+      to: z.string(),
+      energyWh: zEnergy,
+      capacityWh: zEnergy,
+      feeUcPerWh: z.int(),
+      rentUc: zMoney,
+    }),
+  ),
+  receiptsRoot: zHash,
+  readingsRoot: zHash,
+  reportHash: zHash,
+  /** With a session: the caller's own order in this slot. */
+  own: z
+    .object({
+      importWh: zEnergy,
+      exportWh: zEnergy,
+      minSellUcPerWh: z.int(),
+      maxBuyUcPerWh: z.int(),
+      amountUc: zMoney,
+      why: z.enum(["traded", "partly", "limit", "nothing", "missing"]),
+    })
+    .nullable(),
+});
+
+export const Region = z.object({
+  id: z.string(),
+  name: z.string(),
+  mechanism: z.enum(["mid-market-rate", "uniform-price"]),
+  members: z.int(),
+  meters: z.int(),
+  lastSlot: SlotSummary.nullable(),
+  lines: z.array(
+    z.object({ id: z.string(), from: z.string(), to: z.string(), capacityWh: z.int() }),
+  ),
+});
+
+export const Status = z.object({
+  networkId: z.string(),
+  chainId: z.int(),
+  chainVersion: z.int(),
+  version: z.string(), // of the software
+  currency: z.string(),
+  slotS: z.int(),
+  retailUcPerWh: z.int(),
+  feedInUcPerWh: z.int(),
+  height: z.int(),
+  appHash: zHash,
+  blockTimeS: z.int(),
+  marketTimeS: z.int(),
+  /** Market seconds per real second: 1 in the field, more in a demo; null: driven by readings. */
+  speed: z.number().nullable(),
+  genesisSlot: z.int(),
+  lastSlot: z.int().nullable(),
+  clearedSlots: z.int(),
+  regions: z.int(),
+  members: z.int(),
+  metersRegistered: z.int(),
+  metersReporting: z.int(), // reported the last closed slot
+  readingsAccepted: z.int(), // since the process started
+  readingsRefused: z.record(z.string(), z.int()), // by code name
+});
+
+export const Health = z.object({ ready: z.boolean(), reasons: z.array(z.string()) });
+
+export const Bill = z.object({
+  ...Object.fromEntries(BILL_FIELDS.map((field) => [field, z.int()])),
+  amountUc: zMoney,
+} as {
+  [Field in (typeof BILL_FIELDS)[number]]: Field extends "amountUc" ? z.ZodString : z.ZodInt;
+});
+
+/** One bill line as a member sees it. */
+export const BillLine = Bill.extend({
+  region: z.string(),
+  startS: z.int(),
+  endS: z.int(),
+  height: z.int(),
+  leafIndex: z.int(),
+  qualityLetter: z.enum(["A", "S", "E", "N"]),
+  retailerAloneUc: zMoney,
+});
+
+export const BillProofAnswer = z.object({
+  bill: Bill,
+  region: z.string(),
+  regionIndex: z.int(),
+  leafIndex: z.int(),
+  receiptsProof: z.array(zHash),
+  lanesProof: z.array(zHash),
+  header: zHash, // canonical bytes, `wire/header.ts`
+  signature: zHash,
+  sequencerPublicKey: zHash,
+});
+
+export const Me = z.object({
+  region: z.string(),
+  memberIndex: z.int(),
+  label: z.string(),
+  address: zHash,
+  balanceUc: zMoney,
+  limits: z.object({ minSellUcPerWh: z.int(), maxBuyUcPerWh: z.int() }),
+  nonce: z.int(),
+  meters: z.array(
+    z.object({
+      deviceId: z.string(),
+      role: z.enum(["grid", "production", "feeder"]),
+      lastIntervalEndS: z.int().nullable(),
+      refused: z.int(),
+    }),
+  ),
+});
+
+/** A day's roll-up, made by the calendar job. */
+export const DailyStatement = z.object({
+  day: z.string().regex(/^\d{4}-\d{2}-\d{2}$/), // market day in the community's time zone
+  summary: EnergySummary,
+});
+
+export const PairingRequest = z.strictObject({ region: z.string(), member: z.string() });
+export const Pairing = z.object({ code: z.string(), expiresS: z.int() });
+export const SessionRequest = z.strictObject({ code: z.string().min(4).max(64) });
+export const Session = z.object({ token: z.string(), region: z.string(), label: z.string() });
+
+export const TransactionRequest = z.strictObject({
+  raw: z.string().regex(/^0x([0-9a-f]{2})*$/i, "must be hexadecimal bytes with 0x"),
+});
+export const TransactionAnswer = z.object({
+  hash: zHash,
+  code: z.int(),
+  codeName: z.string(),
+  height: z.int(),
+});
+
+/** One event of the stream; its SSE id is the height. The first one after connecting is `status`. */
+export const StreamBlock = z.object({
+  height: z.int(),
+  timeS: z.int(),
+  appHash: zHash,
+  slots: z.array(SlotSummary),
+});
+
+export type ApiError = z.output<typeof ApiError>;
+export type Ratios = z.output<typeof Ratios>;
+export type EnergyWindow = z.output<typeof EnergyWindow>;
+export type EnergySummary = z.output<typeof EnergySummary>;
+export type SlotSummary = z.output<typeof SlotSummary>;
+export type CurveStep = z.output<typeof CurveStep>;
+export type SlotDetail = z.output<typeof SlotDetail>;
+export type Region = z.output<typeof Region>;
+export type Status = z.output<typeof Status>;
+export type BillLine = z.output<typeof BillLine>;
+export type BillProofAnswer = z.output<typeof BillProofAnswer>;
+export type Me = z.output<typeof Me>;
+export type DailyStatement = z.output<typeof DailyStatement>;
+export type Session = z.output<typeof Session>;
+export type StreamBlock = z.output<typeof StreamBlock>;
