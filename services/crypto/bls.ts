@@ -4,8 +4,8 @@
  *
  * Source: draft-irtf-cfrg-bls-signature, the proof-of-possession scheme, ciphersuite
  * BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_ (Ethereum's). Safe because every point that comes in
- * is checked for its subgroup and infinity is refused, and because a key joins a committee only with
- * its proof of possession: aggregate verification is forgeable by rogue keys without it.
+ * is checked for its subgroup, infinity is refused, and a key joins a committee only with its proof
+ * of possession: without it, aggregate verification is forgeable by rogue keys.
  */
 import * as engine from "#native/bls.ts";
 import { assert } from "../primitives/errors.ts";

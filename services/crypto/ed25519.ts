@@ -46,7 +46,7 @@ export function verifyEd25519(signed: Ed25519Signed): boolean {
   return verify(signed);
 }
 
-/** Whether a key may enter state: on the curve, in its one canonical encoding, not of small order. */
+/** Whether a key may enter state: on the curve, canonically encoded, not of small order. */
 export function isRegistrableEd25519Key(publicKey: Uint8Array): boolean {
   return publicKey.length === ED25519_KEY_BYTES && registrable(publicKey);
 }

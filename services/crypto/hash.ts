@@ -11,7 +11,7 @@ import { assert } from "../primitives/errors.ts";
 /** HKDF's own bound: 255 blocks of one hash (RFC 5869, section 2.3). */
 export const HKDF_LENGTH_MAX = 255 * 32;
 
-/** SHA-256 of the parts one after another: 32 bytes. The caller sees to it that lengths are fixed. */
+/** SHA-256 of the parts one after another: 32 bytes. Parts of variable length need a length. */
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
   return sha256Of(parts);
 }

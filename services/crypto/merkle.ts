@@ -37,7 +37,7 @@ export function merkleDepth(limit: number): number {
 
 function chunkCount(chunks: Uint8Array, limit: number): number {
   assert(chunks.length % CHUNK_BYTES === 0, "chunks are 32 bytes each");
-  const count = chunks.length / CHUNK_BYTES;
+  const count = Math.floor(chunks.length / CHUNK_BYTES);
   assert(count <= limit, "more chunks than the tree's limit");
   return count;
 }

@@ -42,7 +42,7 @@ export function verifyP256(signed: P256Signed): boolean {
   );
 }
 
-/** Whether a key may enter state: compressed, canonical, on the curve. The curve has prime order. */
+/** Whether a key may enter state: compressed, canonical, on the curve (of prime order). */
 export function isRegistrableP256Key(publicKey: Uint8Array): boolean {
   return isCompressed(publicKey) && registrable(publicKey);
 }

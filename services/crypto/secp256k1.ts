@@ -32,10 +32,10 @@ export function secp256k1Address(secretKey: Uint8Array): Uint8Array {
 }
 
 export function signSecp256k1(input: {
-  readonly digest32: Uint8Array;
+  readonly digest: Uint8Array;
   readonly secretKey: Uint8Array; // 32 bytes
 }): RecoverableSignature {
-  assert(input.digest32.length === 32, "what is signed is a 32-byte digest");
+  assert(input.digest.length === 32, "what is signed is a 32-byte digest");
   assert(input.secretKey.length === 32, "a secp256k1 secret key has 32 bytes");
   return sign(input);
 }

@@ -87,9 +87,9 @@ export function shareProRata(parts: {
       shares[i] = share;
       remainders[i] = product - share * claimed;
     } else {
-      const exact = BigInt(total) * BigInt(claims[i]!);
-      shares[i] = Number(exact / BigInt(claimed));
-      remainders[i] = Number(exact % BigInt(claimed));
+      const { share, remainder } = wideQuota({ total, claim: claims[i]!, claimed });
+      shares[i] = share;
+      remainders[i] = remainder;
     }
     left -= shares[i]!;
   }
@@ -124,6 +124,31 @@ export function shareMoney(parts: {
     amountsUc[i] = sign * (unitUc * BigInt(weights[i]!) + BigInt(extra[i]!));
   }
   return amountsUc;
+}
+
+/** A claim's share of a total rounded down, and what is left over it, in units of 1 / claimed. */
+export type Quota = { readonly share: number; readonly remainder: number };
+
+/** floor(total x claim / claimed) and the remainder, exact for all safe integers. */
+export function quota(parts: {
+  readonly total: number;
+  readonly claim: number;
+  readonly claimed: number;
+}): Quota {
+  const product = parts.total * parts.claim;
+  if (product > Number.MAX_SAFE_INTEGER) return wideQuota(parts);
+  const share = Math.floor(product / parts.claimed);
+  return { share, remainder: product - share * parts.claimed };
+}
+
+function wideQuota(parts: {
+  readonly total: number;
+  readonly claim: number;
+  readonly claimed: number;
+}): Quota {
+  const product = BigInt(parts.total) * BigInt(parts.claim);
+  const claimed = BigInt(parts.claimed);
+  return { share: Number(product / claimed), remainder: Number(product % claimed) };
 }
 
 /** Gives the `left` units to the largest remainders; ties to the lower tie index. */

@@ -52,7 +52,7 @@ export function fromHex(text: string): Uint8Array {
       offset: 0,
     });
   }
-  const out = new Uint8Array(digits.length / 2);
+  const out = new Uint8Array(Math.floor(digits.length / 2));
   for (let i = 0; i < out.length; i++) {
     out[i] = Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16);
   }

@@ -43,6 +43,7 @@ function write(value: CodecValue, parts: Uint8Array[], depth: number): void {
     assert(value <= UINT64_MAX && value >= -UINT64_MAX - 1n, "integer beyond 64 bits");
     parts.push(value >= 0n ? head(0, value) : head(1, -1n - value));
   } else if (typeof value === "string") {
+    assert(value.isWellFormed(), "text must be well-formed Unicode");
     const bytes = utf8(value);
     parts.push(head(3, bytes.length), bytes);
   } else if (typeof value === "boolean") {

@@ -27,8 +27,21 @@ export type EdgeErrors = {
   node_unreachable: { readonly url: string };
   genesis_mismatch: { readonly expected: string; readonly found: string };
   block_rejected: { readonly height: number; readonly reason: string };
-  replay_invalid: { readonly file: string; readonly line: number };
+  replay_invalid: { readonly file: string; readonly line: number; readonly column?: string };
   stopped: { readonly what: string };
+  resource_unknown: { readonly what: string; readonly value: string };
+  request_malformed: { readonly what: string };
+  request_oversized: { readonly bytesMax: number };
+  method_unsupported: { readonly method: string; readonly allowed: string };
+  media_type_unsupported: { readonly expected: string };
+  unauthenticated: { readonly needs: string };
+  pairing_invalid: { readonly what: string };
+  attempts_exceeded: { readonly retryAfterS: number };
+  group_small: { readonly what: string; readonly metersMin: number };
+  capacity_exceeded: { readonly what: string; readonly max: number };
+  queue_full: { readonly what: string; readonly max: number };
+  oracle_key_unknown: { readonly publicKey: string };
+  store_outdated: { readonly directory: string; readonly have: number; readonly need: number };
 };
 
 /** Thrown at an edge only. `message` is one sentence a person can act on, without a stack. */

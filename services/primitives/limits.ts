@@ -36,18 +36,43 @@ export const SLOT_S_MAX = 3600;
 
 /** Transactions waiting for a block; the next one is refused with `mempool_full`. */
 export const MEMPOOL_TRANSACTIONS_MAX = 20_000;
+/** Bytes of the transactions that wait for a block, all together. */
+export const MEMPOOL_BYTES_MAX = 4 * BLOCK_BYTES_MAX;
 /** MQTT payload, bytes. */
 export const READING_BYTES_MAX = 4096;
+/** One MQTT packet, bytes: beyond it the connection is cut before the packet is read. */
+export const MQTT_PACKET_BYTES_MAX = 65_536;
 /** Readings of one device in flight at the broker. */
 export const READINGS_IN_FLIGHT_PER_DEVICE_MAX = 20;
 /** Readings that wait for the next durable batch, all devices together. */
 export const INGEST_QUEUE_MAX = 100_000;
+/** Messages kept for one MQTT client that is away; the next one is dropped. */
+export const SESSION_QUEUE_MAX = 1000;
+/** Filters that one MQTT client may subscribe to. */
+export const SUBSCRIPTIONS_PER_CLIENT_MAX = 64;
+/** Messages that wait for one MQTT client which has stopped reading; the next one is dropped. */
+export const FORWARDS_WAITING_MAX = 20;
+/** MQTT keep alive, seconds: a client silent for 1.5 times as long is cut, whatever it asked for. */
+export const KEEPALIVE_S_MAX = 300;
 /** How far a reading's time may run ahead of market time, seconds (rule V06). */
 export const READING_FUTURE_S_MAX = 120;
 /** Clients of the event stream; the next one is refused with 503. */
 export const STREAM_CLIENTS_MAX = 1000;
 /** Events queued for one stream client before it is dropped. */
 export const STREAM_QUEUE_MAX = 256;
+/** Blocks replayed to a stream client that returns; after a longer absence it fetches anew. */
+export const STREAM_REPLAY_BLOCKS_MAX = 256;
+/** Slot records read for one such replay, all regions together. */
+export const STREAM_REPLAY_RECORDS_MAX = 4096;
+/** TCP connections of the HTTP server, stream clients included. */
+export const HTTP_CONNECTIONS_MAX = 4096;
+/** Pairing codes that wait to be used. */
+export const PAIRINGS_MAX = 1000;
+/** Sessions that have not expired. */
+export const SESSIONS_MAX = 100_000;
+/** Wrong pairing codes in one window, from one address and from all. */
+export const PAIRING_ATTEMPTS_PER_ADDRESS_MAX = 10;
+export const PAIRING_ATTEMPTS_MAX = 200;
 /** HTTP request body, bytes. */
 export const REQUEST_BYTES_MAX = 1024 * 1024;
 /** Slots or bills in one page of an answer. */
@@ -56,12 +81,29 @@ export const PAGE_ROWS_MAX = 1000;
 export const AGGREGATE_METERS_MIN = 5;
 /** Nesting of a canonical value. */
 export const CODEC_DEPTH_MAX = 16;
-/** Imported P-256 keys kept for the next verification; fewer than the meters only costs time. */
-export const P256_KEYS_CACHED_MAX = 65_536;
+/** Imported P-256 keys kept, about 5 KB each; with more meters, importing again only costs time. */
+export const P256_KEYS_CACHED_MAX = 16_384;
 /** Checked BLS keys kept for the next certificate. */
 export const BLS_KEYS_CACHED_MAX = 1024;
+/** Readings made durable by one write of the oracle's store. */
+export const INGEST_BATCH_READINGS_MAX = 4096;
+/** Reports closed and made durable by one write of the oracle's store. */
+export const REPORTS_PER_WRITE_MAX = 32;
 /** Refusal log rows kept per region and day. */
 export const REFUSALS_PER_DAY_MAX = 100_000;
+
+/** Records a meter keeps until their receipt: 42 days of quarter hours. Then resolution is lost. */
+export const JOURNAL_RECORDS_PER_DEVICE_MAX = 4096;
+/** Refused records a meter keeps for inspection; older ones only stay counted. */
+export const REFUSED_RECORDS_PER_DEVICE_MAX = 64;
+/** Meters of one simulated fleet, in one process. */
+export const FLEET_DEVICES_MAX = 10_000;
+/** Rows of a replayed file: ten years of quarter hours. */
+export const REPLAY_ROWS_MAX = 351_360;
+/** Homes of a replayed file. */
+export const REPLAY_HOMES_MAX = 1024;
+/** One line of a replayed file, bytes. */
+export const REPLAY_LINE_BYTES_MAX = 65_536;
 
 assert(TRANSACTION_BYTES_MAX < BLOCK_BYTES_MAX, "the largest transaction must fit a block");
 assert(
@@ -77,4 +119,5 @@ assert(
     2n ** 63n,
   "a region's money must fit 64 bits",
 );
+assert(STREAM_CLIENTS_MAX < HTTP_CONNECTIONS_MAX, "streams must leave room for requests");
 assert(MEMPOOL_TRANSACTIONS_MAX <= BLOCK_TRANSACTIONS_MAX, "a full mempool must fit one block");

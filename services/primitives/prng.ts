@@ -2,6 +2,8 @@
  * Seeded pseudo-random numbers for simulation: equal seeds give equal sequences on every machine.
  * Not for keys. Source: xoshiro128** 1.1 (Blackman & Vigna, 2018), seeded by splitmix32.
  */
+import { assert } from "./errors.ts";
+
 export type Prng = {
   /** Uniform in [0, 2^32). */
   uint32(): number;
@@ -41,6 +43,7 @@ export function createPrng(seed: number | string): Prng {
     uint32,
     unit: () => uint32() / 4294967296,
     below: (bound) => {
+      assert(bound >= 1 && bound <= 4294967296, "a random bound is 1 to 2^32");
       const limit = 4294967296 - (4294967296 % bound);
       for (;;) {
         const value = uint32();

@@ -113,7 +113,8 @@ export const SlotDetail = SlotSummary.extend({
       minSellUcPerWh: z.int(),
       maxBuyUcPerWh: z.int(),
       amountUc: zMoney,
-      why: z.enum(["traded", "partly", "limit", "nothing", "missing"]),
+      /** unmatched: within the limits, but nobody stood on the other side. */
+      why: z.enum(["traded", "partly", "limit", "unmatched", "nothing", "missing"]),
     })
     .nullable(),
 });
@@ -171,6 +172,7 @@ export const BillLine = Bill.extend({
   startS: z.int(),
   endS: z.int(),
   height: z.int(),
+  settledSlot: z.int(), // the slot whose receipts tree holds the leaf; `slot` but for late bills
   leafIndex: z.int(),
   qualityLetter: z.enum(["A", "S", "E", "N"]),
   retailerAloneUc: zMoney,
@@ -227,6 +229,27 @@ export const TransactionAnswer = z.object({
   height: z.int(),
 });
 
+/** What the oracle refused on one UTC day of market time, for the operator. */
+export const RefusalPage = z.object({
+  region: z.string().nullable(), // null: records whose topic names no region
+  day: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+  counts: z.record(z.string(), z.int()), // of the whole day, by code name
+  rows: z.array(
+    z.object({
+      timeS: z.int(),
+      deviceId: z.string().nullable(),
+      code: z.int(),
+      codeName: z.string(),
+      recordHash: zHash, // SHA-256 of the bytes as received
+      measured: z.number().nullable(), // what broke the rule
+      bound: z.number().nullable(), // what it had to keep to
+    }),
+  ), // newest first
+});
+
+/** The stream cannot resume where the client left off: fetch anew, then follow from `height`. */
+export const StreamReset = z.object({ height: z.int() });
+
 /** One event of the stream; its SSE id is the height. The first one after connecting is `status`. */
 export const StreamBlock = z.object({
   height: z.int(),
@@ -249,4 +272,5 @@ export type BillProofAnswer = z.output<typeof BillProofAnswer>;
 export type Me = z.output<typeof Me>;
 export type DailyStatement = z.output<typeof DailyStatement>;
 export type Session = z.output<typeof Session>;
+export type RefusalPage = z.output<typeof RefusalPage>;
 export type StreamBlock = z.output<typeof StreamBlock>;

@@ -85,7 +85,7 @@ export function signMemberTransaction({
 }): Uint8Array {
   const body = unsignedBody(transaction);
   const digest = keccak256(envelope(body));
-  const { r, s, yParity } = signSecp256k1({ digest32: digest, secretKey });
+  const { r, s, yParity } = signSecp256k1({ digest, secretKey });
   return envelope([...body, shortest(yParity), trimmed(r), trimmed(s)]);
 }
 

@@ -33,7 +33,7 @@ export function verify(signed: Ed25519Signed): boolean {
   return verifyBySodium(signed) || portable.verify(signed);
 }
 
-/** libsodium alone: a subset of ZIP-215. Only `verify` is the rule; tests pin this one's answers. */
+/** libsodium alone: a subset of ZIP-215. `verify` is the rule; tests pin the answers of this. */
 export function verifyBySodium({ signature, message, publicKey }: Ed25519Signed): boolean {
   if (accelerator === null) return false;
   return (

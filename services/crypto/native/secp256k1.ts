@@ -13,11 +13,11 @@ export function publicKeyOf(secretKey: Uint8Array): Uint8Array {
   return accelerator.publicKeyCreate(secretKey, false);
 }
 
-export function sign(input: { digest32: Uint8Array; secretKey: Uint8Array }): RecoverableSignature {
+export function sign(input: { digest: Uint8Array; secretKey: Uint8Array }): RecoverableSignature {
   // libsecp256k1 derives the nonce from the raw digest, RFC 6979 from the digest mod n: they part
   // where the digest is not below n (2^-128 for a hash), and there the RFC is right.
-  if (accelerator === null || compareBytes(input.digest32, ORDER) >= 0) return portable.sign(input);
-  const { signature, recid } = accelerator.ecdsaSign(input.digest32, input.secretKey);
+  if (accelerator === null || compareBytes(input.digest, ORDER) >= 0) return portable.sign(input);
+  const { signature, recid } = accelerator.ecdsaSign(input.digest, input.secretKey);
   assert(recid === 0 || recid === 1, "R.x is below n");
   return { r: signature.slice(0, 32), s: signature.slice(32), yParity: recid };
 }

@@ -8,8 +8,8 @@ export function publicKeyOf(secretKey: Uint8Array): Uint8Array {
   return secp256k1.getPublicKey(secretKey, false);
 }
 
-export function sign(input: { digest32: Uint8Array; secretKey: Uint8Array }): RecoverableSignature {
-  const signed = secp256k1.sign(input.digest32, input.secretKey, {
+export function sign(input: { digest: Uint8Array; secretKey: Uint8Array }): RecoverableSignature {
+  const signed = secp256k1.sign(input.digest, input.secretKey, {
     prehash: false,
     lowS: true,
     format: "recovered",

@@ -29,8 +29,8 @@ export type MidMarketRate = Sharing & {
 
 /**
  * @param parts - residuals per meter (Wh) and the retailer's prices, feed-in <= retail
- * @returns with feed-in <= retail nobody is worse off than with the retailer alone, but for the
- *   one unit that the largest remainder may add
+ * @returns with feed-in <= retail nobody is worse off than with the retailer alone: a share that
+ *   is rounded stays between the whole numbers around its quota, and that bill is a whole number
  */
 export function midMarketRate(parts: Residuals & RetailerPrices): MidMarketRate {
   const { retailUcPerWh, feedInUcPerWh } = parts;

@@ -1,6 +1,6 @@
 /**
- * Method: build the doors as the dashboard does, in memory, and look at what came in. The bundle must
- * hold @noble and no native engine: a `node:` import there breaks only in the member's browser.
+ * Method: build the doors as the dashboard does, in memory, and look at what came in. The bundle
+ * must hold @noble and no native engine: a `node:` import breaks only in the member's browser.
  */
 import { fileURLToPath } from "node:url";
 import { build, type Rolldown } from "vite";

@@ -5,6 +5,7 @@
 import { ByteVectorType, ListCompositeType, VectorCompositeType } from "@chainsafe/ssz";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { sha256 } from "../../../services/crypto/hash.ts";
 import {
   MERKLE_DEPTH_MAX,
   merkleDepth,
@@ -178,7 +179,17 @@ test("malformed paths are refused and never throw", () => {
     { index: 1 },
     { proof: [new Uint8Array(33)] },
     { proof: [new Uint8Array()] },
-    { proof: Array.from({ length: MERKLE_DEPTH_MAX + 1 }, () => new Uint8Array(32)) },
   ];
   for (const change of malformed) expect(verifyMerkleProof({ ...path, ...change })).toBe(false);
+});
+
+test("a path is at most MERKLE_DEPTH_MAX long, even if it leads to its root", () => {
+  const pathOf = (length: number) => {
+    const leaf = new Uint8Array(32);
+    const proof = Array.from({ length }, () => new Uint8Array(32).fill(1));
+    const root = proof.reduce<Uint8Array>((node, sibling) => sha256(node, sibling), leaf);
+    return { leaf, index: 0, proof, root };
+  };
+  expect(verifyMerkleProof(pathOf(MERKLE_DEPTH_MAX))).toBe(true);
+  expect(verifyMerkleProof(pathOf(MERKLE_DEPTH_MAX + 1))).toBe(false);
 });

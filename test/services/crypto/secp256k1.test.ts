@@ -42,15 +42,15 @@ test.each([
 });
 
 test("the example of EIP-155: digest, signature, sender", () => {
-  const digest32 = fromHex("daf5a779ae972f972197303d7b574746c7ef83eadac0f2791ad23db92e4c8e53");
+  const digest = fromHex("daf5a779ae972f972197303d7b574746c7ef83eadac0f2791ad23db92e4c8e53");
   const secretKey = new Uint8Array(32).fill(0x46);
   const r = fromHex("28ef61340bd939bc2195fe537567866003e1a15d3c71ff63e1590620aa636276");
   const s = fromHex("67cbe9d8997f761aecb703304b3800ccf555c9f3dc64214b297fb1966a3b6d83");
   for (const engine of [native, portable]) {
-    const signed = engine.sign({ digest32, secretKey });
+    const signed = engine.sign({ digest, secretKey });
     expect(signed).toEqual({ r, s, yParity: 0 });
   }
-  const sender = recoverAddress({ digest: digest32, r, s, yParity: 0 });
+  const sender = recoverAddress({ digest: digest, r, s, yParity: 0 });
   expect(toHex(sender ?? new Uint8Array())).toBe("9d8a62f656a8d1615c1294fd71e9cfb3e4855a4f");
 });
 
@@ -66,7 +66,7 @@ describe.skipIf(vectorsAbsent)(
         return found !== null && toHex(found) === address;
       });
     };
-    /** R.x above n: ECDSA verifies these, recovery needs the parities 2 and 3, which Ethereum lacks. */
+    /** R.x above n: ECDSA verifies these; recovery needs parity 2 or 3, which Ethereum lacks. */
     const beyondRecovery = (row: Case) =>
       row.comment === "k*G has a large x-coordinate" || row.comment.startsWith("r = 2, x = n + 2");
 
@@ -104,7 +104,7 @@ describe.skipIf(vectorsAbsent)(
 
 test("EIP-2: S at n/2 stands, one above falls; the precompile's recovery takes both", () => {
   const digest = sha256(utf8("edge"));
-  const r = signSecp256k1({ digest32: digest, secretKey: new Uint8Array(32).fill(5) }).r;
+  const r = signSecp256k1({ digest: digest, secretKey: new Uint8Array(32).fill(5) }).r;
   const half = ORDER / 2n;
   expect(recoverAddress({ digest, r, s: scalar(half), yParity: 0 })).toHaveLength(20);
   expect(recoverAddress({ digest, r, s: scalar(half + 1n), yParity: 0 })).toBeNull();
@@ -113,7 +113,7 @@ test("EIP-2: S at n/2 stands, one above falls; the precompile's recovery takes b
 
 test("malformed input recovers null and never throws", () => {
   const digest = sha256(utf8("edge"));
-  const signed = signSecp256k1({ digest32: digest, secretKey: new Uint8Array(32).fill(5) });
+  const signed = signSecp256k1({ digest: digest, secretKey: new Uint8Array(32).fill(5) });
   const good = { digest, ...signed };
   expect(recoverAddress(good)).toEqual(secp256k1Address(new Uint8Array(32).fill(5)));
   const malformed: Partial<RecoverableDigest>[] = [
@@ -133,17 +133,17 @@ test("malformed input recovers null and never throws", () => {
     expect(recoverAddressAnyS({ ...good, ...change })).toBeNull();
   }
   const secretKey = new Uint8Array(32).fill(5);
-  expect(() => signSecp256k1({ digest32: new Uint8Array(31), secretKey })).toThrow("digest");
+  expect(() => signSecp256k1({ digest: new Uint8Array(31), secretKey })).toThrow("digest");
   expect(() => secp256k1Address(new Uint8Array(31))).toThrow("32 bytes");
 });
 
-test("the engines sign alike (also digests not below n), and recover alike from any mutation", () => {
+test("the engines sign alike, digests above n too, and recover alike from any mutation", () => {
   const word = fc.uint8Array({ minLength: 32, maxLength: 32 });
   const large = fc.nat({ max: 255 }).map((byte) => new Uint8Array(32).fill(0xff).fill(byte, 31));
   const law = (secret: bigint, digest: Uint8Array, bit: number, noise: Uint8Array) => {
     const secretKey = scalar(secret);
-    const signed = native.sign({ digest32: digest, secretKey });
-    expect(portable.sign({ digest32: digest, secretKey })).toEqual(signed);
+    const signed = native.sign({ digest: digest, secretKey });
+    expect(portable.sign({ digest: digest, secretKey })).toEqual(signed);
     expect(portable.publicKeyOf(secretKey)).toEqual(native.publicKeyOf(secretKey));
     const good = { digest, ...signed };
     expect(recoverAddress(good)).toEqual(secp256k1Address(secretKey));

@@ -42,7 +42,7 @@ export function compressed(uncompressed: Uint8Array): Uint8Array {
   return concatBytes([Uint8Array.of(prefix), uncompressed.subarray(1, 33)]);
 }
 
-/** r || s of a signature in strict DER (as BIP 66), or null where it is not, or an integer is wide. */
+/** r || s of a signature in strict DER (as BIP 66), or null where it is malformed or too wide. */
 export function rawFromDer(der: Uint8Array): Uint8Array | null {
   if (der[0] !== 0x30 || der[1] !== der.length - 2 || der.length > 129) return null;
   const r = derInteger(der, 2);

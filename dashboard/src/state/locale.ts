@@ -1,0 +1,36 @@
+/** How this browser reads numbers and times. The words are English, so the locale is one of its. */
+import type { Zone } from "../model/day.ts";
+import * as day from "../model/day.ts";
+import * as numbers from "../model/numbers.ts";
+import { status } from "./market.ts";
+
+const LOCALE = navigator.languages.find((language) => /^en\b/i.test(language)) ?? "en-GB";
+
+export const ZONE: Zone = {
+  locale: LOCALE,
+  timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+};
+
+/** kWh, without the unit */
+export const energy = (energyWh: number) => numbers.energyText(energyWh, LOCALE);
+/** ct/kWh, without the unit */
+export const price = (priceUcPerWh: number) => numbers.priceText(priceUcPerWh, LOCALE);
+export const count = (value: number) => numbers.countText(value, LOCALE);
+export const share = (ratio: number | null) => numbers.shareText(ratio, LOCALE);
+export const clock = (timeS: number) => day.clockText(timeS, ZONE);
+export const date = (timeS: number) => day.dateText(timeS, ZONE);
+export const span = (slot: { startS: number; endS: number }) => day.spanText(slot, ZONE);
+
+export function money(amountUc: bigint): string {
+  return numbers.moneyText({ amountUc, currency: currency(), locale: LOCALE, sign: "negative" });
+}
+
+/** With a plus: for what came in or went out. */
+export function signedMoney(amountUc: bigint): string {
+  return numbers.moneyText({ amountUc, currency: currency(), locale: LOCALE, sign: "exceptZero" });
+}
+
+/** The network's currency; nothing with money is drawn before the status is there. */
+function currency(): string {
+  return status.value.value?.currency ?? "XXX";
+}

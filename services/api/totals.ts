@@ -1,0 +1,293 @@
+/**
+ * What bills and production readings add up to, per member and for a whole region: the one set of
+ * sums that summaries, statements and ratios are made of.
+ *
+ * Safe because every column is additive (a summary is computed from sums, never from summaries), so
+ * days and regions can be added in any order, and a late bill corrects the sums exactly. A late
+ * bill counts when it is settled, as a correction in accounting does: closed days stay closed.
+ */
+import { assert } from "../primitives/errors.ts";
+import type { MicroCents } from "../primitives/units.ts";
+import { createRoster, type Roster } from "../settlement/roster.ts";
+import { BILL_KIND, type Bill } from "../wire/bill.ts";
+import type { Genesis, Mechanism } from "../wire/genesis.ts";
+import { QUALITY } from "../wire/report.ts";
+import type { SlotRecord } from "../wire/slot-record.ts";
+
+/** Columns in Wh, but for the first. Stored: append, never reorder. */
+export const ENERGY_COLUMNS = [
+  "missingReadings", // meter-slots without a value at the cut-off
+  "productionWh", // of production meters
+  "consumptionWh", // production + import - export where production is metered, else import
+  "ownUseWh", // production - export where production is metered
+  "importWh",
+  "exportWh",
+  "communityBoughtWh",
+  "communitySoldWh",
+  "neighbourBoughtWh",
+  "neighbourSoldWh",
+  "retailerBoughtWh",
+  "retailerSoldWh",
+  "producerSoldWh", // sold to community or neighbours by members whose production is metered
+  "unmeteredExportWh", // exported by members whose production is not metered
+] as const;
+/** Columns in micro-cents. Stored: append, never reorder. */
+export const MONEY_COLUMNS = ["paidUc", "earnedUc", "retailerAloneUc"] as const;
+
+export type EnergyColumn = (typeof ENERGY_COLUMNS)[number];
+export type MoneyColumn = (typeof MONEY_COLUMNS)[number];
+
+/** The slots that sums cover; null where there is none yet. */
+export type Span = {
+  readonly fromSlot: number | null;
+  readonly toSlot: number | null;
+  readonly slots: number;
+};
+/** One row of sums: a member's, a region's or a community's. */
+export type Totals = Span & {
+  readonly energyWh: Float64Array; // by ENERGY_COLUMNS
+  readonly moneyUc: BigInt64Array; // by MONEY_COLUMNS
+};
+
+const E = Object.fromEntries(ENERGY_COLUMNS.map((name, i) => [name, i])) as {
+  readonly [Column in EnergyColumn]: number;
+};
+const M = Object.fromEntries(MONEY_COLUMNS.map((name, i) => [name, i])) as {
+  readonly [Column in MoneyColumn]: number;
+};
+
+export function emptyTotals(): Totals {
+  return {
+    fromSlot: null,
+    toSlot: null,
+    slots: 0,
+    energyWh: new Float64Array(ENERGY_COLUMNS.length),
+    moneyUc: new BigInt64Array(MONEY_COLUMNS.length),
+  };
+}
+
+/** Sums over groups of the same slots: members of a region, regions of a community. */
+export function groupTotals(rows: readonly Totals[]): Totals {
+  const filled = rows.filter((row) => row.fromSlot !== null);
+  const [first] = filled;
+  if (first === undefined) return emptyTotals();
+  return {
+    fromSlot: Math.min(...filled.map((row) => row.fromSlot!)),
+    toSlot: Math.max(...filled.map((row) => row.toSlot!)),
+    slots: Math.max(...filled.map((row) => row.slots)),
+    ...filled.slice(1).reduce<Columns>(addColumns, first),
+  };
+}
+
+/** Sums over two stretches of time, the first of which is before the other. */
+export function joinTotals({ before, after }: { before: Totals; after: Totals }): Totals {
+  if (before.toSlot === null) return after;
+  if (after.fromSlot === null) return before;
+  assert(before.toSlot < after.fromSlot, "joined stretches do not overlap");
+  return {
+    fromSlot: before.fromSlot,
+    toSlot: after.toSlot,
+    slots: before.slots + after.slots,
+    ...addColumns(before, after),
+  };
+}
+
+type Columns = Pick<Totals, "energyWh" | "moneyUc">;
+
+function addColumns(a: Columns, b: Columns): Columns {
+  return {
+    energyWh: a.energyWh.map((value, i) => value + b.energyWh[i]!),
+    moneyUc: a.moneyUc.map((value, i) => value + b.moneyUc[i]!),
+  };
+}
+
+export function energyOf(totals: Totals, column: EnergyColumn): number {
+  return totals.energyWh[E[column]]!;
+}
+
+export function moneyOf(totals: Totals, column: MoneyColumn): MicroCents {
+  return totals.moneyUc[M[column]]! as MicroCents;
+}
+
+/** What a region's sums need to know of its meters and members. */
+export type RegionLayout = {
+  readonly regionIndex: number;
+  readonly members: number;
+  readonly gridMeters: number;
+  readonly roster: Roster;
+  readonly roles: readonly ("grid" | "production" | "feeder")[]; // by meter index
+  readonly memberOfMeter: readonly (number | null)[];
+  readonly hasProduction: readonly boolean[]; // by member index
+  readonly retailUcPerWh: bigint;
+  readonly feedInUcPerWh: bigint;
+};
+
+export function regionLayout(genesis: Genesis, regionIndex: number): RegionLayout {
+  const region = genesis.regions[regionIndex];
+  assert(region !== undefined, "a layout is of a region of the genesis");
+  const roles = region.meters.map((meter) => meter.role);
+  const memberOfMeter = region.meters.map((meter) => meter.memberIndex);
+  const hasProduction = region.members.map(() => false);
+  roles.forEach((role, i) => {
+    const member = memberOfMeter[i];
+    if (role === "production" && typeof member === "number") hasProduction[member] = true;
+  });
+  return {
+    regionIndex,
+    members: region.members.length,
+    gridMeters: roles.filter((role) => role === "grid").length,
+    roster: createRoster(region),
+    roles,
+    memberOfMeter,
+    hasProduction,
+    retailUcPerWh: BigInt(genesis.retailUcPerWh),
+    feedInUcPerWh: BigInt(genesis.feedInUcPerWh),
+  };
+}
+
+/** Sums of one region over a window: a row per member, then the region's own. */
+export class TotalsTable {
+  readonly layout: RegionLayout;
+  readonly #energyWh: Float64Array;
+  readonly #moneyUc: BigInt64Array;
+  #span: Span = { fromSlot: null, toSlot: null, slots: 0 };
+
+  constructor(layout: RegionLayout) {
+    this.layout = layout;
+    this.#energyWh = new Float64Array((layout.members + 1) * ENERGY_COLUMNS.length);
+    this.#moneyUc = new BigInt64Array((layout.members + 1) * MONEY_COLUMNS.length);
+  }
+
+  clear(): void {
+    this.#energyWh.fill(0);
+    this.#moneyUc.fill(0n);
+    this.#span = { fromSlot: null, toSlot: null, slots: 0 };
+  }
+
+  /** A copy of a member's row, or of the region's where `memberIndex` is null. O(1). */
+  row(memberIndex: number | null): Totals {
+    const at = memberIndex ?? this.layout.members;
+    const [energy, money] = [at * ENERGY_COLUMNS.length, at * MONEY_COLUMNS.length];
+    return {
+      ...this.#span,
+      energyWh: this.#energyWh.slice(energy, energy + ENERGY_COLUMNS.length),
+      moneyUc: this.#moneyUc.slice(money, money + MONEY_COLUMNS.length),
+    };
+  }
+
+  /** Puts a stored row in place; the table takes over its span. */
+  setRow(memberIndex: number | null, totals: Totals): void {
+    const at = memberIndex ?? this.layout.members;
+    this.#energyWh.set(totals.energyWh, at * ENERGY_COLUMNS.length);
+    this.#moneyUc.set(totals.moneyUc, at * MONEY_COLUMNS.length);
+    this.#span = { fromSlot: totals.fromSlot, toSlot: totals.toSlot, slots: totals.slots };
+  }
+
+  /** Adds a cleared slot. Slots MUST come in order. O(meters of the region). */
+  add(record: SlotRecord): void {
+    const { layout } = this;
+    assert(record.regionIndex === layout.regionIndex, "a table adds up its own region");
+    assert(record.slot > (this.#span.toSlot ?? -1), "slots are added up in order");
+    const producerKnown = layout.hasProduction.slice();
+    layout.roles.forEach((role, meter) => {
+      const member = layout.memberOfMeter[meter];
+      if (role === "feeder" || typeof member !== "number") return;
+      if (record.quality[meter] !== QUALITY.missing) return;
+      this.#addEnergy(member, E.missingReadings, 1);
+      // Without its production, what a home did behind its meter is unknown in this slot.
+      if (role === "production") producerKnown[member] = false;
+    });
+    layout.roles.forEach((role, meter) => {
+      const member = layout.memberOfMeter[meter];
+      if (role !== "production" || typeof member !== "number" || !producerKnown[member]) return;
+      const productionWh = record.exportWh[meter]!;
+      this.#addEnergy(member, E.productionWh, productionWh);
+      this.#addEnergy(member, E.consumptionWh, productionWh);
+      this.#addEnergy(member, E.ownUseWh, productionWh);
+    });
+    for (const bill of record.bills) {
+      if (layout.roles[bill.meterIndex] !== "grid") continue;
+      const known = bill.kind === BILL_KIND.late ? layout.hasProduction : producerKnown;
+      this.#addBill(bill, known[bill.memberIndex] ? "known" : "unknown", record.mechanism);
+    }
+    this.#span = {
+      fromSlot: this.#span.fromSlot ?? record.slot,
+      toSlot: record.slot,
+      slots: this.#span.slots + 1,
+    };
+  }
+
+  #addBill(bill: Bill, producer: "known" | "unknown", mechanism: Mechanism): void {
+    const member = bill.memberIndex;
+    const { importWh, exportWh } = bill;
+    const behindMeterWh = producer === "known" ? -exportWh : 0;
+    this.#addEnergy(member, E.consumptionWh, importWh + behindMeterWh);
+    this.#addEnergy(member, E.ownUseWh, behindMeterWh);
+    this.#addEnergy(member, E.importWh, importWh);
+    this.#addEnergy(member, E.exportWh, exportWh);
+    this.#addEnergy(member, E.communityBoughtWh, bill.communityBoughtWh);
+    this.#addEnergy(member, E.communitySoldWh, bill.communitySoldWh);
+    this.#addEnergy(member, E.neighbourBoughtWh, bill.neighbourBoughtWh);
+    this.#addEnergy(member, E.neighbourSoldWh, bill.neighbourSoldWh);
+    this.#addEnergy(member, E.retailerBoughtWh, bill.retailerBoughtWh);
+    this.#addEnergy(member, E.retailerSoldWh, bill.retailerSoldWh);
+    if (producer === "known") {
+      this.#addEnergy(member, E.producerSoldWh, bill.communitySoldWh + bill.neighbourSoldWh);
+    }
+    if (this.layout.hasProduction[member] !== true) {
+      this.#addEnergy(member, E.unmeteredExportWh, exportWh);
+    }
+    const { paidUc, earnedUc } = paidAndEarned({ bill, mechanism, ...this.layout });
+    this.#addMoney(member, M.paidUc, paidUc);
+    this.#addMoney(member, M.earnedUc, earnedUc);
+    this.#addMoney(member, M.retailerAloneUc, retailerAloneUc(bill, this.layout));
+  }
+
+  #addEnergy(member: number, column: number, energyWh: number): void {
+    this.#energyWh[member * ENERGY_COLUMNS.length + column]! += energyWh;
+    this.#energyWh[this.layout.members * ENERGY_COLUMNS.length + column]! += energyWh;
+  }
+
+  #addMoney(member: number, column: number, amountUc: bigint): void {
+    this.#moneyUc[member * MONEY_COLUMNS.length + column]! += amountUc;
+    this.#moneyUc[this.layout.members * MONEY_COLUMNS.length + column]! += amountUc;
+  }
+}
+
+/** What the energy would have come to with the retailer alone; negative: paid. */
+export function retailerAloneUc(
+  bill: Pick<Bill, "importWh" | "exportWh">,
+  tariff: Pick<RegionLayout, "retailUcPerWh" | "feedInUcPerWh">,
+): MicroCents {
+  const earnedUc = BigInt(bill.exportWh) * tariff.feedInUcPerWh;
+  return (earnedUc - BigInt(bill.importWh) * tariff.retailUcPerWh) as MicroCents;
+}
+
+/**
+ * Splits a bill's amount: earned - paid = amount, exactly. A bill that both buys and sells is split
+ * at what its sales came to by the slot's printed prices, so to the unit only where those are not
+ * rounded; at prices that would make a part negative, the amount's sign decides.
+ */
+function paidAndEarned({
+  bill,
+  mechanism,
+  feedInUcPerWh,
+}: {
+  bill: Bill;
+  mechanism: Mechanism;
+  feedInUcPerWh: bigint;
+}): { readonly paidUc: bigint; readonly earnedUc: bigint } {
+  // The mid-market rate's sell price is the average over all export, the retailer's part included.
+  const averagedWh =
+    mechanism === "mid-market-rate" && bill.kind === BILL_KIND.slot ? bill.retailerSoldWh : 0;
+  const marketWh = bill.communitySoldWh + bill.neighbourSoldWh + averagedWh;
+  const salesUc =
+    BigInt(marketWh) * BigInt(bill.sellPriceUcPerWh) +
+    BigInt(bill.retailerSoldWh - averagedWh) * feedInUcPerWh;
+  const buysAndSells = bill.importWh > 0 && bill.exportWh > 0;
+  if (buysAndSells && salesUc >= 0n && salesUc >= bill.amountUc) {
+    return { paidUc: salesUc - bill.amountUc, earnedUc: salesUc };
+  }
+  if (bill.amountUc < 0n) return { paidUc: -bill.amountUc, earnedUc: 0n };
+  return { paidUc: 0n, earnedUc: bill.amountUc };
+}

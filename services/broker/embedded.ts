@@ -1,0 +1,352 @@
+/**
+ * The embedded MQTT 3.1.1 broker: aedes on one TCP listener, with what it leaves open closed.
+ * Credentials, access rules and the durable write are handed in.
+ *
+ * aedes sends the PUBACK of QoS 1 before it persists or forwards anything; only its publish hook
+ * runs earlier. So the durable write happens inside `authorizePublish`, and the hook errors only on
+ * a breach of the rules or a failed store: an error cuts the connection, it cannot say why.
+ * Each further trap is named where it is closed, and has a regression test.
+ */
+import { createServer, type Server, type Socket } from "node:net";
+import { Aedes, type AedesPublishPacket, type Client, type PublishPacket } from "aedes";
+import { toHex } from "../primitives/bytes.ts";
+import { GridError } from "../primitives/errors.ts";
+import {
+  FORWARDS_WAITING_MAX,
+  KEEPALIVE_S_MAX,
+  MQTT_PACKET_BYTES_MAX,
+  READING_BYTES_MAX,
+  READINGS_IN_FLIGHT_PER_DEVICE_MAX,
+  SESSION_QUEUE_MAX,
+  SUBSCRIPTIONS_PER_CLIENT_MAX,
+} from "../primitives/limits.ts";
+import { parseDeviceTopic } from "../wire/topics.ts";
+import { type AccessRules, gridlaneRules, type Principal } from "./access-rules.ts";
+import { type Broker, type MovingCounters, type ReadingHandler, zeroCounters } from "./broker.ts";
+import { FrameGuard } from "./frame-guard.ts";
+import { ReadingWindow } from "./reading-window.ts";
+import { SessionStore } from "./session-store.ts";
+
+/** Who a user name and password belong to, or null. MUST take equally long for both answers. */
+export type Credentials = (login: {
+  readonly username: string; // empty where the client gave none
+  readonly password: Uint8Array;
+}) => Principal | null;
+
+export type EmbeddedBrokerOptions = {
+  readonly host: string;
+  readonly port: number; // 0: any free one
+  readonly credentials: Credentials;
+  readonly onReading: ReadingHandler;
+  readonly rules?: AccessRules;
+  /** Time limits, each with the default in its place; tests shorten them. */
+  readonly connectTimeoutMs?: number; // from TCP accept to CONNECT: 10,000
+  readonly drainTimeoutMs?: number; // for a client that has stopped reading: 15,000
+};
+
+/** Messages on their way to subscribers. One that has stopped reading holds FORWARDS_WAITING_MAX. */
+const CONCURRENCY = 1000;
+/** Our deepest topic has seven levels; the store's matcher takes 100. */
+const TOPIC_LEVELS_MAX = 16;
+const CONNACK = { identifier_rejected: 2, not_authorized: 5 } as const;
+
+/** What the broker knows of one connection. */
+type Session = {
+  readonly window: ReadingWindow;
+  readonly hasEmptyId: boolean;
+  readonly isClean: boolean;
+  readonly will: { readonly topic: string; readonly retain: boolean } | null;
+  principal: Principal | null; // null before CONNECT was accepted
+  waitingForwards: number;
+};
+
+/**
+ * Starts listening.
+ *
+ * @throws GridError port_in_use, permission_denied (a port below 1024), argument_invalid (the host)
+ */
+export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promise<Broker> {
+  const broker = new EmbeddedBroker(options);
+  await broker.start();
+  return broker;
+}
+
+class EmbeddedBroker implements Broker {
+  readonly counters: MovingCounters = zeroCounters();
+  url = "";
+  readonly #options: EmbeddedBrokerOptions;
+  readonly #rules: AccessRules;
+  readonly #server: Server;
+  readonly #sessions = new WeakMap<Client, Session>();
+  readonly #clients = new Map<string, Client>(); // by id; aedes's own count drifts (aedes #985)
+  readonly #running = new Set<Promise<unknown>>();
+  #aedes!: Aedes;
+
+  constructor(options: EmbeddedBrokerOptions) {
+    this.#options = options;
+    this.#rules = options.rules ?? gridlaneRules;
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  async start(): Promise<void> {
+    const { host, port, connectTimeoutMs = 10_000, drainTimeoutMs = 15_000 } = this.#options;
+    this.#aedes = await Aedes.createBroker({
+      persistence: new SessionStore({
+        maySubscribe: (client, filter) => this.#maySubscribe(client, filter),
+        queueMax: SESSION_QUEUE_MAX,
+        onDrop: () => this.counters.messagesDropped++,
+      }),
+      concurrency: CONCURRENCY,
+      connectTimeout: connectTimeoutMs,
+      drainTimeout: drainTimeoutMs,
+      maxTopicLevels: TOPIC_LEVELS_MAX,
+      maxInflightInbound: READINGS_IN_FLIGHT_PER_DEVICE_MAX,
+      preConnect: (client, packet, callback) => {
+        this.#greet(client, packet);
+        callback(null, true);
+      },
+      authenticate: (client, username, password, callback) => {
+        const refusal = this.#refuseLogin(client, { username: username ?? "", password });
+        // The types ask for an enumeration that does not exist at run time.
+        callback(refusal as Parameters<typeof callback>[0], refusal === null);
+      },
+      authorizePublish: (client, packet, callback) => {
+        this.#authorizePublish(client, packet).then(() => callback(null), callback);
+      },
+      authorizeSubscribe: (client, subscription, callback) => {
+        // Never an error: a denial by error leaves the filter in the store, and every later
+        // CONNECT of that session then waits for its CONNACK in vain.
+        const allowed = this.#maySubscribe(client, subscription.topic);
+        if (!allowed) this.counters.subscriptionsDenied++;
+        callback(null, allowed ? subscription : null);
+      },
+      authorizeForward: (client, packet) => this.#authorizeForward(client, packet),
+    });
+    this.#aedes.on("client", (client) => this.#register(client));
+    this.#aedes.on("clientDisconnect", (client) => this.#unregister(client));
+    await listen(this.#server, { host, port });
+    const address = this.#server.address();
+    const bound = typeof address === "object" && address !== null ? address.port : port;
+    this.url = `mqtt://${host.includes(":") ? `[${host}]` : host}:${bound}`;
+  }
+
+  async publish(message: {
+    readonly topic: string;
+    readonly payload: Uint8Array;
+    readonly retain?: boolean;
+  }): Promise<void> {
+    const { topic, payload, retain = false } = message;
+    const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    const packet: PublishPacket = {
+      cmd: "publish",
+      topic,
+      payload: bytes,
+      qos: 1,
+      retain,
+      dup: false,
+    };
+    await new Promise<void>((resolve, reject) => {
+      this.#aedes.publish(packet, (failure) => (failure ? reject(failure) : resolve()));
+    });
+    this.counters.messagesSent++;
+  }
+
+  async stop(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    await new Promise<void>((resolve) => this.#aedes.close(() => resolve()));
+    await closed;
+    await Promise.allSettled(this.#running);
+  }
+
+  /** Between socket and parser: whole packets, none too large, no more than the window. */
+  #accept(socket: Socket): void {
+    socket.setNoDelay(true);
+    const readSocket = socket.read.bind(socket);
+    const guard = new FrameGuard({
+      source: { read: () => readSocket() as Buffer | null },
+      bytesMax: MQTT_PACKET_BYTES_MAX,
+    });
+    let client: Client | null = null;
+    // aedes reads when all packets of the last read are handled: without this, one write of 500
+    // packets would start 500 durable writes, since aedes bounds only QoS 2.
+    socket.read = (size?: number) => {
+      if (size === 0) return readSocket(0); // the stream's own way to poll
+      const session = client === null ? undefined : this.#sessions.get(client);
+      const inFlight = session?.window.inFlight ?? 0;
+      const frames = guard.take(READINGS_IN_FLIGHT_PER_DEVICE_MAX - inFlight);
+      if (frames.kind === "bytes")
+        return Buffer.from(frames.bytes.buffer, frames.bytes.byteOffset, frames.bytes.length);
+      if (frames.kind !== "wait") {
+        if (frames.kind === "oversized") this.counters.packetsOversized++;
+        socket.destroy();
+      }
+      return null;
+    };
+    client = this.#aedes.handle(socket);
+  }
+
+  #greet(
+    client: Client,
+    packet: {
+      readonly clientId: string;
+      readonly clean: boolean;
+      keepalive?: number;
+      readonly will?: { readonly topic: string; readonly retain?: boolean };
+    },
+  ): void {
+    // aedes refuses a keep alive beyond its limit with code 6, which MQTT 3.1.1 does not know. A
+    // server may cut a silent client whatever it asked for, so ours is the shorter patience.
+    const asked = packet.keepalive ?? 0;
+    packet.keepalive = asked === 0 ? KEEPALIVE_S_MAX : Math.min(asked, KEEPALIVE_S_MAX);
+    const { will } = packet;
+    this.#sessions.set(client, {
+      window: new ReadingWindow(),
+      hasEmptyId: packet.clientId === "",
+      isClean: packet.clean,
+      will: will === undefined ? null : { topic: will.topic, retain: will.retain === true },
+      principal: null,
+      waitingForwards: 0,
+    });
+  }
+
+  /** Null, or the error that becomes the CONNACK. It never says which part was wrong. */
+  #refuseLogin(
+    client: Client,
+    { username, password }: { username: string; password: Uint8Array | undefined },
+  ): (Error & { returnCode: number }) | null {
+    const session = this.#sessions.get(client)!;
+    const refuse = (returnCode: number) => {
+      this.counters.loginsRefused++;
+      return Object.assign(new Error("login refused"), { returnCode });
+    };
+    // MQTT-3.1.3-8: a session needs a name; aedes would make one up (aedes #1095).
+    if (session.hasEmptyId && !session.isClean) return refuse(CONNACK.identifier_rejected);
+    const principal = this.#options.credentials({
+      username,
+      password: password ?? new Uint8Array(0),
+    });
+    if (principal === null) return refuse(CONNACK.not_authorized);
+    if (principal.kind === "device") {
+      const id = toHex(principal.deviceId);
+      if (client.id !== id || username !== id) return refuse(CONNACK.not_authorized);
+    }
+    if (session.will !== null && !this.#rules.mayPublish(principal, session.will)) {
+      return refuse(CONNACK.not_authorized);
+    }
+    session.principal = principal;
+    if (this.#clients.has(client.id)) this.counters.takeovers++;
+    return null;
+  }
+
+  /** Runs before the PUBACK, and again for a will. Rejects to cut the connection. */
+  async #authorizePublish(client: Client | null, packet: PublishPacket): Promise<void> {
+    // MQTT-3.3.1-3: the flag of the sender's repetition is not the receivers' business.
+    packet.dup = false;
+    const session = client === null ? undefined : this.#sessions.get(client);
+    const principal = session?.principal ?? null;
+    const { topic, retain } = packet;
+    if (session === undefined || principal === null || topic.startsWith("$")) {
+      return this.#deny();
+    }
+    if (!this.#rules.mayPublish(principal, { topic, retain })) return this.#deny();
+    const parsed = principal.kind === "device" ? parseDeviceTopic(topic) : null;
+    if (parsed !== null && (parsed.leaf === "r" || parsed.leaf === "b")) {
+      const { region, deviceId } = parsed;
+      // A copy: the packet is a view of a network buffer many times its size.
+      const payload = Uint8Array.from(packet.payload as Uint8Array);
+      const reading = { topic, payload, region, deviceId };
+      return this.#take(session.window, reading);
+    }
+    if (packet.payload.length > READING_BYTES_MAX) return this.#deny();
+  }
+
+  async #take(window: ReadingWindow, reading: Parameters<ReadingHandler>[0]): Promise<void> {
+    const taken = window.admit(() => this.#options.onReading(reading));
+    this.#running.add(taken);
+    try {
+      await taken;
+      this.counters.readings++;
+    } catch (failure) {
+      this.counters.readingsFailed++;
+      throw failure;
+    } finally {
+      this.#running.delete(taken);
+    }
+  }
+
+  #deny(): never {
+    this.counters.publishesDenied++;
+    throw new Error("not allowed");
+  }
+
+  #maySubscribe(client: Client, filter: string): boolean {
+    const principal = this.#sessions.get(client)?.principal ?? null;
+    if (principal === null || filter.startsWith("$")) return false;
+    return this.#rules.maySubscribe(principal, filter);
+  }
+
+  /** Also for retained and queued messages: a filter that slipped into a session reads nothing. */
+  #authorizeForward(client: Client, packet: AedesPublishPacket): AedesPublishPacket | null {
+    const session = this.#sessions.get(client);
+    const principal = session?.principal ?? null;
+    if (session === undefined || principal === null || packet.topic.startsWith("$")) return null;
+    if (!this.#rules.mayReceive(principal, packet.topic)) return null;
+    // A client that has stopped reading must not use up the slots of all others until the drain
+    // timeout frees them.
+    const isBlocked = (client.conn as Socket).writableNeedDrain;
+    session.waitingForwards = isBlocked ? session.waitingForwards + 1 : 0;
+    if (session.waitingForwards <= FORWARDS_WAITING_MAX) return packet;
+    this.counters.messagesDropped++;
+    return null;
+  }
+
+  #register(client: Client): void {
+    this.#clients.set(client.id, client);
+    this.counters.clients = this.#clients.size;
+  }
+
+  #unregister(client: Client): void {
+    // After a takeover the id belongs to the newer connection.
+    if (this.#clients.get(client.id) === client) this.#clients.delete(client.id);
+    this.counters.clients = this.#clients.size;
+  }
+}
+
+async function listen(
+  server: Server,
+  { host, port }: { host: string; port: number },
+): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (failure: NodeJS.ErrnoException) => {
+      reject(listenError(failure, { host, port }));
+    });
+    server.listen(port, host, () => {
+      server.removeAllListeners("error");
+      resolve();
+    });
+  });
+}
+
+function listenError(
+  failure: NodeJS.ErrnoException,
+  { host, port }: { host: string; port: number },
+): unknown {
+  const options = { cause: failure };
+  const place = `${host}:${port}`;
+  if (failure.code === "EADDRINUSE") {
+    const fix = "stop the other program, or choose another port for the broker";
+    const message = `port ${port} on ${host} is taken: ${fix}`;
+    return new GridError("port_in_use", message, { host, port }, options);
+  }
+  if (failure.code === "EACCES") {
+    const message = `this user may not listen on ${place}: choose a port above 1023`;
+    return new GridError("permission_denied", message, { path: place }, options);
+  }
+  if (failure.code === "EADDRNOTAVAIL" || failure.code === "ENOTFOUND") {
+    const message = `${host} is no address of this machine: name one, or 0.0.0.0 for all`;
+    return new GridError("argument_invalid", message, { argument: "host", value: host }, options);
+  }
+  return failure;
+}

@@ -1,0 +1,142 @@
+/**
+ * One region's orders as a price ladder: for every order price, the energy of all orders, bids and
+ * asks alike, with a limit of at most that price.
+ *
+ * This one column is all the coupling needs: net supply at a price is this energy less all bids.
+ * Built by counting where the prices are dense and by radix sort where they are not, so in
+ * O(n + ticks) either way.
+ */
+import { BID, type OrderColumns } from "./orders.ts";
+
+export type Curve = {
+  readonly priceUcPerWh: Int32Array; // distinct order prices, ascending
+  readonly reachedWh: Float64Array; // energy of all orders with a limit <= that price
+  readonly bidWh: number;
+  readonly totalWh: number;
+};
+
+const DIGIT_BITS = 8;
+const DIGIT_VALUES = 1 << DIGIT_BITS;
+
+export function buildCurve(orders: OrderColumns): Curve {
+  const { count, side, limitUcPerWh, energyWh } = orders;
+  let bidWh = 0;
+  let lowest = count === 0 ? 0 : limitUcPerWh[0]!;
+  let highest = lowest;
+  for (let i = 0; i < count; i++) {
+    const limit = limitUcPerWh[i]!;
+    if (limit < lowest) lowest = limit;
+    if (limit > highest) highest = limit;
+    if (side[i] === BID) bidWh += energyWh[i]!;
+  }
+  const span = highest - lowest + 1;
+  const ladder = span <= 4 * count ? countPrices(orders, lowest, span) : sortPrices(orders, lowest);
+  const last = ladder.reachedWh.length - 1;
+  return { ...ladder, bidWh, totalWh: last < 0 ? 0 : ladder.reachedWh[last]! };
+}
+
+/** Energy of all orders with a limit strictly below the price. */
+export function belowWh(curve: Curve, priceUcPerWh: number): number {
+  const prices = curve.priceUcPerWh;
+  let low = 0;
+  let high = prices.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (prices[middle]! < priceUcPerWh) low = middle + 1;
+    else high = middle;
+  }
+  return low === 0 ? 0 : curve.reachedWh[low - 1]!;
+}
+
+/**
+ * The clearing interval for a net inflow, as `clearingInterval` gives it: infinite where unbounded.
+ */
+export function curveInterval(
+  curve: Curve,
+  inflowWh: number,
+): { readonly lowUcPerWh: number; readonly highUcPerWh: number } {
+  const { priceUcPerWh, reachedWh } = curve;
+  const targetWh = curve.bidWh - inflowWh;
+  let low = 0;
+  let high = priceUcPerWh.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (reachedWh[middle]! < targetWh) low = middle + 1;
+    else high = middle;
+  }
+  const above = reachedWh[low] === targetWh && targetWh > 0 ? low + 1 : low;
+  return {
+    lowUcPerWh: targetWh === 0 ? Number.NEGATIVE_INFINITY : priceUcPerWh[low]!,
+    highUcPerWh: priceUcPerWh[above] ?? Number.POSITIVE_INFINITY,
+  };
+}
+
+type Ladder = Pick<Curve, "priceUcPerWh" | "reachedWh">;
+
+function countPrices(orders: OrderColumns, lowest: number, span: number): Ladder {
+  const sums = new Float64Array(span);
+  let distinct = 0;
+  for (let i = 0; i < orders.count; i++) {
+    const at = orders.limitUcPerWh[i]! - lowest;
+    if (sums[at] === 0) distinct += 1;
+    sums[at]! += orders.energyWh[i]!;
+  }
+  const priceUcPerWh = new Int32Array(distinct);
+  const reachedWh = new Float64Array(distinct);
+  let sumWh = 0;
+  for (let at = 0, k = 0; at < span; at++) {
+    if (sums[at] === 0) continue;
+    sumWh += sums[at]!;
+    priceUcPerWh[k] = lowest + at;
+    reachedWh[k++] = sumWh;
+  }
+  return { priceUcPerWh, reachedWh };
+}
+
+function sortPrices(orders: OrderColumns, lowest: number): Ladder {
+  const sorted = sortByPrice(orders, lowest);
+  const priceUcPerWh = new Int32Array(orders.count);
+  const reachedWh = new Float64Array(orders.count);
+  let distinct = 0;
+  let sumWh = 0;
+  for (const index of sorted) {
+    const limit = orders.limitUcPerWh[index]!;
+    if (distinct === 0 || priceUcPerWh[distinct - 1] !== limit) priceUcPerWh[distinct++] = limit;
+    sumWh += orders.energyWh[index]!;
+    reachedWh[distinct - 1] = sumWh;
+  }
+  return {
+    priceUcPerWh: priceUcPerWh.subarray(0, distinct),
+    reachedWh: reachedWh.subarray(0, distinct),
+  };
+}
+
+/** Order positions by ascending limit: least-significant-digit radix sort over the used range. */
+function sortByPrice(orders: OrderColumns, lowest: number): Uint32Array {
+  const { count, limitUcPerWh } = orders;
+  let highest = lowest;
+  for (let i = 0; i < count; i++) highest = Math.max(highest, limitUcPerWh[i]!);
+  const bits = 32 - Math.clz32(highest - lowest);
+  let from = new Uint32Array(count);
+  let to = new Uint32Array(count);
+  for (let i = 0; i < count; i++) from[i] = i;
+  const starts = new Uint32Array(DIGIT_VALUES);
+  for (let shift = 0; shift < bits; shift += DIGIT_BITS) {
+    starts.fill(0);
+    for (let k = 0; k < count; k++) {
+      starts[((limitUcPerWh[from[k]!]! - lowest) >>> shift) & (DIGIT_VALUES - 1)]! += 1;
+    }
+    let sum = 0;
+    for (let digit = 0; digit < DIGIT_VALUES; digit++) {
+      const size = starts[digit]!;
+      starts[digit] = sum;
+      sum += size;
+    }
+    for (let k = 0; k < count; k++) {
+      const index = from[k]!;
+      to[starts[((limitUcPerWh[index]! - lowest) >>> shift) & (DIGIT_VALUES - 1)]!++] = index;
+    }
+    [from, to] = [to, from];
+  }
+  return from;
+}

@@ -1,0 +1,117 @@
+/**
+ * Embedded ordering, put together: one sequencer, one LevelDB, the application in the same process.
+ * Starting is the handshake (`handshake.ts`); from then on the sequencer makes blocks.
+ */
+import type { Application } from "../../chain/abci.ts";
+import type { ChainHead, ChainReader, ChainWriter, LaneView } from "../../chain/access.ts";
+import { ed25519PublicKey } from "../../crypto/ed25519.ts";
+import { toHex } from "../../primitives/bytes.ts";
+import type { Clock } from "../../primitives/clock.ts";
+import { GridError } from "../../primitives/errors.ts";
+import { type Genesis, genesisHash } from "../../wire/genesis.ts";
+import type { ApplicationStorage, Applier, Faults } from "./apply.ts";
+import type { BlockStore, OwnKeyRange } from "./block-store.ts";
+import { createChainReader } from "./chain-reader.ts";
+import { handshake, type Recovery } from "./handshake.ts";
+import { Sequencer } from "./sequencer.ts";
+import { corrupt } from "./store-errors.ts";
+
+/** An application that can also be read, as the market's can. */
+export type ReadableApplication = Application & {
+  head(): ChainHead;
+  lane(regionIndex: number): LaneView;
+  nonce(address: Uint8Array): number;
+};
+
+/** The application's records as the last commit left them, by their own keys. */
+export type StoredRecords = ReadonlyMap<string, Uint8Array>;
+
+export type EmbeddedChainOptions = {
+  readonly genesis: Genesis;
+  /** Called once, with what an earlier run left behind (empty on a fresh start). */
+  readonly createApplication: (stored: StoredRecords) => ReadableApplication;
+  readonly store: BlockStore; // the caller opens and closes it
+  readonly sequencerSecretKey: Uint8Array; // 32 B, Ed25519; its public key stands in genesis
+  readonly clock: Clock;
+  /** Keys of the records that `createApplication` wants: all but the history. */
+  readonly stateKeys: OwnKeyRange;
+  readonly applicationStorage?: ApplicationStorage; // default: shared
+  readonly faults?: Faults;
+};
+
+export type EmbeddedChain = {
+  readonly reader: ChainReader;
+  readonly writer: ChainWriter;
+  readonly recovery: Recovery;
+  /** Resolves after `stop`; rejects where the chain cannot go on, e.g. on a full disk. */
+  readonly ended: Promise<void>;
+  /** Finishes the block in the making; what still waits is refused with `stopped`. */
+  stop(): Promise<void>;
+};
+
+/**
+ * @throws GridError argument_invalid where the key is not the one that genesis names,
+ *   genesis_mismatch, or database_corrupt where no replay can mend the store
+ */
+export async function startEmbeddedChain(options: EmbeddedChainOptions): Promise<EmbeddedChain> {
+  const { genesis, store, clock, sequencerSecretKey: secretKey } = options;
+  requireSequencerKey(genesis, secretKey);
+  await store.bind(genesisHash(genesis));
+  const storage = options.applicationStorage ?? "shared";
+  const { stored, rebuiltBecause } = await loadRecords(options, storage);
+  const application = options.createApplication(stored);
+  const applier: Applier = { application, store, storage, faults: options.faults };
+  const recovery = await handshake({ applier, genesis, rebuiltBecause });
+  const parent = await store.block(store.height);
+  const sequencer = new Sequencer({ applier, genesis, secretKey, clock, parent });
+  sequencer.start();
+  return {
+    reader: createChainReader({ genesis, application, store, sequencer }),
+    writer: { submit: (transaction) => sequencer.submit(transaction) },
+    recovery,
+    ended: sequencer.ended,
+    stop: () => sequencer.stop(),
+  };
+}
+
+function requireSequencerKey(genesis: Genesis, secretKey: Uint8Array): void {
+  const publicKey = toHex(ed25519PublicKey(secretKey));
+  if (publicKey === genesis.sequencerPublicKey) return;
+  throw new GridError(
+    "argument_invalid",
+    `the sequencer's key is ${publicKey}, but genesis names ${genesis.sequencerPublicKey}: ` +
+      "use the key file that was made with this genesis",
+    { argument: "sequencerSecretKey", value: publicKey },
+  );
+}
+
+/** Reads what the application needs, and prepares a replay from block 1 where it is damaged. */
+async function loadRecords(
+  { store, stateKeys }: EmbeddedChainOptions,
+  storage: ApplicationStorage,
+): Promise<{ stored: StoredRecords; rebuiltBecause: string | null }> {
+  const records = storage === "own" ? new Map() : await readRecords(store, stateKeys);
+  const { damage } = store;
+  if (damage === null) {
+    return {
+      stored: records,
+      rebuiltBecause: store.rebuild === null ? null : "unfinished rebuild",
+    };
+  }
+  const canReplay = storage === "shared" && store.base === 1;
+  if (!canReplay) throw corrupt(store.directory, damage.what);
+  await store.startRebuild();
+  return { stored: new Map(), rebuiltBecause: damage.what };
+}
+
+async function readRecords(store: BlockStore, stateKeys: OwnKeyRange): Promise<StoredRecords> {
+  try {
+    const range = { ...stateKeys, order: "rising", limit: Number.POSITIVE_INFINITY } as const;
+    const records = await store.applicationRecords(range);
+    return new Map(records.map(({ key, value }) => [key, value]));
+  } catch (failure) {
+    if (!(failure instanceof GridError) || failure.code !== "database_corrupt") throw failure;
+    store.markDamaged((failure as GridError<"database_corrupt">).facts.what);
+    return new Map();
+  }
+}
