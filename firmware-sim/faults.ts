@@ -1,15 +1,14 @@
 /**
- * Faults that meters, links and forgers put into a stream of records, as data: a fault maps one
- * record to what goes on the wire in its place. They compose: a rule sees the records that the rules
- * before it let through, and leaves alone what those added.
+ * Faults that meters, links and forgers put into a stream of records, as data: a fault says what
+ * follows a record on the wire, and whether the record itself is lost. `fault-injector.ts` applies a
+ * plan of them.
  *
  * Each fault breaks one rule of the oracle and no other, so its code in `expects` is the test. What
  * is forged beside a record takes the next sequence number, since a refused record takes none.
  */
-import { concatBytes, toHex } from "../services/primitives/bytes.ts";
-import { GridError } from "../services/primitives/errors.ts";
+import { concatBytes } from "../services/primitives/bytes.ts";
 import { READING_BYTES_MAX, READING_FUTURE_S_MAX } from "../services/primitives/limits.ts";
-import { createPrng, type Prng } from "../services/primitives/prng.ts";
+import type { Prng } from "../services/primitives/prng.ts";
 import { unixSeconds, wattHours } from "../services/primitives/units.ts";
 import {
   type DeviceKey,
@@ -24,9 +23,6 @@ import {
 } from "../services/wire/reading.ts";
 import type { ReadingCodeName } from "../services/wire/refusals.ts";
 import type { Device } from "./provision.ts";
-
-/** Genuine records of one device that a fault may reach back to. */
-export const FAULT_HISTORY_MAX = 64;
 
 export type FaultName =
   | "duplicate"
@@ -213,73 +209,4 @@ function signAsStranger({
   const key: DeviceKey = { algorithm: "ed25519", secretKey };
   const deviceId = deviceIdOf(devicePublicKey(key));
   return { deviceId, bytes: signReading({ reading: { ...reading, deviceId }, networkId, key }) };
-}
-
-/** One line of a fault plan. Which records it hits depends on the plan's seed and the record alone. */
-export type FaultRule = {
-  readonly fault: FaultName;
-  readonly share: number; // of the records it may hit, 0 to 1
-  readonly device?: string; // id in hexadecimal; default: every device
-  readonly fromSlot?: number;
-  readonly untilSlot?: number; // exclusive
-};
-
-export type GenuineRecord = {
-  readonly device: Device;
-  readonly slot: number;
-  readonly reading: Reading;
-  readonly bytes: Uint8Array;
-};
-
-export type FaultInjector = (record: GenuineRecord) => readonly FaultyRecord[];
-
-/** @throws GridError argument_invalid for a fault or a share that does not exist */
-export function createFaultInjector({
-  rules,
-  networkId,
-  seed,
-}: {
-  rules: readonly FaultRule[];
-  networkId: string;
-  seed: string;
-}): FaultInjector {
-  const plan = rules.map((rule) => ({ rule, fault: faultOf(rule) }));
-  const histories = new Map<string, Uint8Array[]>();
-  const prng = createPrng(`gridlane/faults/${seed}`);
-  return ({ device, slot, reading, bytes }) => {
-    const name = toHex(device.deviceId);
-    const history = histories.get(name) ?? [];
-    histories.set(name, history);
-    const added: FaultyRecord[] = [];
-    let isKept = true;
-    for (const [line, { rule, fault }] of plan.entries()) {
-      const own = prng.fork(`${line}/${name}/${reading.boot}/${reading.seq}`);
-      if (!isKept || !hits(rule, name, slot) || own.unit() >= rule.share) continue;
-      const context = { device, reading, bytes, history, networkId, prng: own };
-      for (const one of fault.adds(context)) added.push({ ...one, fault: fault.name });
-      isKept = fault.record === "kept";
-    }
-    if (!isKept) return added;
-    history.push(bytes);
-    if (history.length > FAULT_HISTORY_MAX) history.shift();
-    return [{ deviceId: device.deviceId, bytes, fault: null }, ...added];
-  };
-}
-
-function hits(rule: FaultRule, device: string, slot: number): boolean {
-  if (rule.device !== undefined && rule.device !== device) return false;
-  return slot >= (rule.fromSlot ?? 0) && slot < (rule.untilSlot ?? Infinity);
-}
-
-function faultOf(rule: FaultRule): Fault {
-  const fault = FAULTS.find((one) => one.name === rule.fault);
-  if (fault === undefined || !(rule.share >= 0 && rule.share <= 1)) {
-    const names = FAULTS.map((one) => one.name).join(", ");
-    const value = JSON.stringify(rule);
-    throw new GridError("argument_invalid", `no fault rule: ${value}; faults are ${names}`, {
-      argument: "faults",
-      value,
-    });
-  }
-  return fault;
 }

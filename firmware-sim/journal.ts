@@ -163,11 +163,19 @@ export class Journal {
 
   /** Ends a record on its receipt. Group-committed: `flush` waits until it is written. */
   settle(record: JournalRecord, receipt: { readonly code: number; readonly timeS: number }): void {
-    const { device, seq } = record;
-    const known = this.#records.get(device)?.delete(seq) ?? false;
-    assert(known, "a record is settled once");
-    this.#enqueue({ type: "del", key: codec.sequenceKey(codec.RECORD_PREFIX, device, seq) });
+    this.#remove(record);
     if (receipt.code !== READING_CODE.accepted) this.#refuse(record, receipt);
+  }
+
+  /** Drops a record without a receipt: only for the fault of a meter that loses one. */
+  lose(record: JournalRecord): void {
+    this.#remove(record);
+  }
+
+  #remove({ device, seq }: JournalRecord): void {
+    const known = this.#records.get(device)?.delete(seq) ?? false;
+    assert(known, "a record ends once");
+    this.#enqueue({ type: "del", key: codec.sequenceKey(codec.RECORD_PREFIX, device, seq) });
   }
 
   #refuse(record: JournalRecord, { code, timeS }: { code: number; timeS: number }): void {

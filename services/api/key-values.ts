@@ -6,10 +6,7 @@ export type KeyValues = {
   get(key: string): Promise<Uint8Array | undefined>;
   /** All or nothing; durable when it resolves, given `sync`. */
   batch(
-    operations: (
-      | { type: "put"; key: string; value: Uint8Array }
-      | { type: "del"; key: string }
-    )[],
+    operations: ({ type: "put"; key: string; value: Uint8Array } | { type: "del"; key: string })[],
     options: { sync: boolean },
   ): Promise<void>;
   iterator(range: {

@@ -8,7 +8,7 @@
  * a production meter, what the home used of it is unknown, and so are that member's ratios; in a
  * community's sums such a home counts with what its grid meter sees.
  */
-import type { EnergySummary, EnergyWindow, Ratios } from "../wire/api.ts";
+import type { EnergySummary, Ratios } from "../wire/api.ts";
 import { type EnergyColumn, energyOf, moneyOf, type Totals } from "./totals.ts";
 
 export function energySummary({
@@ -16,7 +16,7 @@ export function energySummary({
   totals,
   production,
 }: {
-  window: EnergyWindow;
+  window: EnergySummary["window"];
   totals: Totals;
   /** metered: of a member with a production meter, or of a group that has one. */
   production: "metered" | "none";

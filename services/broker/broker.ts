@@ -38,6 +38,7 @@ export type BrokerCounters = {
   readonly publishesDenied: number; // by the access rules; each cuts the connection
   readonly subscriptionsDenied: number;
   readonly packetsOversized: number; // above MQTT_PACKET_BYTES_MAX; each cuts the connection
+  readonly connectionsFailed: number; // not accepted, or lost to an external broker
   readonly takeovers: number; // a second connection under one client id
 };
 
@@ -62,6 +63,7 @@ export function zeroCounters(): MovingCounters {
     publishesDenied: 0,
     subscriptionsDenied: 0,
     packetsOversized: 0,
+    connectionsFailed: 0,
     takeovers: 0,
   };
 }

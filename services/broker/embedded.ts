@@ -8,9 +8,14 @@
  * Each further trap is named where it is closed, and has a regression test.
  */
 import { createServer, type Server, type Socket } from "node:net";
-import { Aedes, type AedesPublishPacket, type Client, type PublishPacket } from "aedes";
+import {
+  Aedes,
+  type AedesPublishPacket,
+  type Client,
+  type ConnectPacket,
+  type PublishPacket,
+} from "aedes";
 import { toHex } from "../primitives/bytes.ts";
-import { GridError } from "../primitives/errors.ts";
 import {
   FORWARDS_WAITING_MAX,
   KEEPALIVE_S_MAX,
@@ -24,6 +29,7 @@ import { parseDeviceTopic } from "../wire/topics.ts";
 import { type AccessRules, gridlaneRules, type Principal } from "./access-rules.ts";
 import { type Broker, type MovingCounters, type ReadingHandler, zeroCounters } from "./broker.ts";
 import { FrameGuard } from "./frame-guard.ts";
+import { listen } from "./listen.ts";
 import { ReadingWindow } from "./reading-window.ts";
 import { SessionStore } from "./session-store.ts";
 
@@ -56,6 +62,7 @@ type Session = {
   readonly hasEmptyId: boolean;
   readonly isClean: boolean;
   readonly will: { readonly topic: string; readonly retain: boolean } | null;
+  readonly filters: Set<string>; // granted so far
   principal: Principal | null; // null before CONNECT was accepted
   waitingForwards: number;
 };
@@ -92,7 +99,7 @@ class EmbeddedBroker implements Broker {
     const { host, port, connectTimeoutMs = 10_000, drainTimeoutMs = 15_000 } = this.#options;
     this.#aedes = await Aedes.createBroker({
       persistence: new SessionStore({
-        maySubscribe: (client, filter) => this.#maySubscribe(client, filter),
+        maySubscribe: (client, filter) => this.#grants(client, filter),
         queueMax: SESSION_QUEUE_MAX,
         onDrop: () => this.counters.messagesDropped++,
       }),
@@ -116,7 +123,7 @@ class EmbeddedBroker implements Broker {
       authorizeSubscribe: (client, subscription, callback) => {
         // Never an error: a denial by error leaves the filter in the store, and every later
         // CONNECT of that session then waits for its CONNACK in vain.
-        const allowed = this.#maySubscribe(client, subscription.topic);
+        const allowed = this.#grants(client, subscription.topic);
         if (!allowed) this.counters.subscriptionsDenied++;
         callback(null, allowed ? subscription : null);
       },
@@ -124,7 +131,11 @@ class EmbeddedBroker implements Broker {
     });
     this.#aedes.on("client", (client) => this.#register(client));
     this.#aedes.on("clientDisconnect", (client) => this.#unregister(client));
-    await listen(this.#server, { host, port });
+    await listen(this.#server, {
+      host,
+      port,
+      onAcceptFailure: () => this.counters.connectionsFailed++,
+    });
     const address = this.#server.address();
     const bound = typeof address === "object" && address !== null ? address.port : port;
     this.url = `mqtt://${host.includes(":") ? `[${host}]` : host}:${bound}`;
@@ -187,15 +198,7 @@ class EmbeddedBroker implements Broker {
     client = this.#aedes.handle(socket);
   }
 
-  #greet(
-    client: Client,
-    packet: {
-      readonly clientId: string;
-      readonly clean: boolean;
-      keepalive?: number;
-      readonly will?: { readonly topic: string; readonly retain?: boolean };
-    },
-  ): void {
+  #greet(client: Client, packet: ConnectPacket): void {
     // aedes refuses a keep alive beyond its limit with code 6, which MQTT 3.1.1 does not know. A
     // server may cut a silent client whatever it asked for, so ours is the shorter patience.
     const asked = packet.keepalive ?? 0;
@@ -204,8 +207,9 @@ class EmbeddedBroker implements Broker {
     this.#sessions.set(client, {
       window: new ReadingWindow(),
       hasEmptyId: packet.clientId === "",
-      isClean: packet.clean,
+      isClean: packet.clean === true,
       will: will === undefined ? null : { topic: will.topic, retain: will.retain === true },
+      filters: new Set(),
       principal: null,
       waitingForwards: 0,
     });
@@ -281,10 +285,16 @@ class EmbeddedBroker implements Broker {
     throw new Error("not allowed");
   }
 
-  #maySubscribe(client: Client, filter: string): boolean {
-    const principal = this.#sessions.get(client)?.principal ?? null;
-    if (principal === null || filter.startsWith("$")) return false;
-    return this.#rules.maySubscribe(principal, filter);
+  /** Asked for each filter, and again before it is stored. */
+  #grants(client: Client, filter: string): boolean {
+    const session = this.#sessions.get(client);
+    const principal = session?.principal ?? null;
+    if (session === undefined || principal === null || filter.startsWith("$")) return false;
+    if (!this.#rules.maySubscribe(principal, filter)) return false;
+    const { filters } = session;
+    if (filters.size >= SUBSCRIPTIONS_PER_CLIENT_MAX && !filters.has(filter)) return false;
+    filters.add(filter);
+    return true;
   }
 
   /** Also for retained and queued messages: a filter that slipped into a session reads nothing. */
@@ -312,41 +322,4 @@ class EmbeddedBroker implements Broker {
     if (this.#clients.get(client.id) === client) this.#clients.delete(client.id);
     this.counters.clients = this.#clients.size;
   }
-}
-
-async function listen(
-  server: Server,
-  { host, port }: { host: string; port: number },
-): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (failure: NodeJS.ErrnoException) => {
-      reject(listenError(failure, { host, port }));
-    });
-    server.listen(port, host, () => {
-      server.removeAllListeners("error");
-      resolve();
-    });
-  });
-}
-
-function listenError(
-  failure: NodeJS.ErrnoException,
-  { host, port }: { host: string; port: number },
-): unknown {
-  const options = { cause: failure };
-  const place = `${host}:${port}`;
-  if (failure.code === "EADDRINUSE") {
-    const fix = "stop the other program, or choose another port for the broker";
-    const message = `port ${port} on ${host} is taken: ${fix}`;
-    return new GridError("port_in_use", message, { host, port }, options);
-  }
-  if (failure.code === "EACCES") {
-    const message = `this user may not listen on ${place}: choose a port above 1023`;
-    return new GridError("permission_denied", message, { path: place }, options);
-  }
-  if (failure.code === "EADDRNOTAVAIL" || failure.code === "ENOTFOUND") {
-    const message = `${host} is no address of this machine: name one, or 0.0.0.0 for all`;
-    return new GridError("argument_invalid", message, { argument: "host", value: host }, options);
-  }
-  return failure;
 }

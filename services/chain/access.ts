@@ -48,8 +48,9 @@ export type CommittedBlock = {
 /** Sibling hashes from a bill to the app hash, and where the header that proves it stands. */
 export type BillProof = {
   readonly regionIndex: number;
+  /** Among all bills of the region: slots cleared before x BILLS_PER_SLOT_MAX + place in its slot. */
   readonly leafIndex: number;
-  readonly receiptsProof: readonly Uint8Array[]; // bill root -> receipts root (SSZ list)
+  readonly receiptsProof: readonly Uint8Array[]; // bill root -> the slot's receipts root
   readonly lanesProof: readonly Uint8Array[]; // receipts root -> app hash
   readonly header: Header; // height + 1: its appHash is the state after the clearing block
   readonly signature: Uint8Array;
@@ -73,7 +74,7 @@ export type ChainReader = {
   billProof(request: {
     readonly regionIndex: number;
     readonly slot: Slot;
-    readonly leafIndex: number;
+    readonly leafIndex: number; // place among the bills of the slot's record
   }): Promise<BillProof | null>;
   /** Called after each commit, in order. Returns the way to stop. MUST NOT throw. */
   onBlock(listener: (block: CommittedBlock) => void): () => void;

@@ -41,21 +41,20 @@ function nonceColumn(memberCount: number): BigUint64Array {
   return new BigUint64Array(NONCES_PER_CHUNK * chunks).subarray(0, memberCount);
 }
 
-function rooted(column: BigUint64Array): Nonces {
+export function rootedNonces(column: BigUint64Array): Nonces {
   const limit = Math.ceil(MEMBERS_PER_REGION_MAX / NONCES_PER_CHUNK);
   return { column, root: mixInLength(merkleRoot(chunksOf(column), limit), column.length) };
 }
 
 export function genesisNonces(memberCount: number): Nonces {
-  return rooted(nonceColumn(memberCount));
+  return rootedNonces(nonceColumn(memberCount));
 }
 
-/** The nonces with those of `members` raised by one for each time they are named. */
-export function withRaised(nonces: Nonces, members: readonly number[]): Nonces {
+/** A column to work on; `rootedNonces` makes it a value again. */
+export function copyNonceColumn(nonces: Nonces): BigUint64Array {
   const column = nonceColumn(nonces.column.length);
   column.set(nonces.column);
-  for (const member of members) column[member]! += 1n;
-  return rooted(column);
+  return column;
 }
 
 export function admissionRoot(regions: readonly Nonces[]): Uint8Array {
@@ -82,5 +81,5 @@ export function decodeNonces(parts: {
   values.forEach((value, m) => {
     column[m] = BigInt(value as number);
   });
-  return rooted(column);
+  return rootedNonces(column);
 }

@@ -7,6 +7,7 @@
  * O(n + ticks) either way.
  */
 import { BID, type OrderColumns } from "./orders.ts";
+import { allPositions, sortByKey } from "./radix.ts";
 
 export type Curve = {
   readonly priceUcPerWh: Int32Array; // distinct order prices, ascending
@@ -14,9 +15,6 @@ export type Curve = {
   readonly bidWh: number;
   readonly totalWh: number;
 };
-
-const DIGIT_BITS = 8;
-const DIGIT_VALUES = 1 << DIGIT_BITS;
 
 export function buildCurve(orders: OrderColumns): Curve {
   const { count, side, limitUcPerWh, energyWh } = orders;
@@ -30,7 +28,8 @@ export function buildCurve(orders: OrderColumns): Curve {
     if (side[i] === BID) bidWh += energyWh[i]!;
   }
   const span = highest - lowest + 1;
-  const ladder = span <= 4 * count ? countPrices(orders, lowest, span) : sortPrices(orders, lowest);
+  const ladder =
+    span <= 4 * count ? countPrices(orders, lowest, span) : sortPrices(orders, { lowest, highest });
   const last = ladder.reachedWh.length - 1;
   return { ...ladder, bidWh, totalWh: last < 0 ? 0 : ladder.reachedWh[last]! };
 }
@@ -93,8 +92,11 @@ function countPrices(orders: OrderColumns, lowest: number, span: number): Ladder
   return { priceUcPerWh, reachedWh };
 }
 
-function sortPrices(orders: OrderColumns, lowest: number): Ladder {
-  const sorted = sortByPrice(orders, lowest);
+type PriceRange = { readonly lowest: number; readonly highest: number };
+
+function sortPrices(orders: OrderColumns, range: PriceRange): Ladder {
+  const members = allPositions(orders.count);
+  const sorted = sortByKey({ members, keys: orders.limitUcPerWh, ...range });
   const priceUcPerWh = new Int32Array(orders.count);
   const reachedWh = new Float64Array(orders.count);
   let distinct = 0;
@@ -109,34 +111,4 @@ function sortPrices(orders: OrderColumns, lowest: number): Ladder {
     priceUcPerWh: priceUcPerWh.subarray(0, distinct),
     reachedWh: reachedWh.subarray(0, distinct),
   };
-}
-
-/** Order positions by ascending limit: least-significant-digit radix sort over the used range. */
-function sortByPrice(orders: OrderColumns, lowest: number): Uint32Array {
-  const { count, limitUcPerWh } = orders;
-  let highest = lowest;
-  for (let i = 0; i < count; i++) highest = Math.max(highest, limitUcPerWh[i]!);
-  const bits = 32 - Math.clz32(highest - lowest);
-  let from = new Uint32Array(count);
-  let to = new Uint32Array(count);
-  for (let i = 0; i < count; i++) from[i] = i;
-  const starts = new Uint32Array(DIGIT_VALUES);
-  for (let shift = 0; shift < bits; shift += DIGIT_BITS) {
-    starts.fill(0);
-    for (let k = 0; k < count; k++) {
-      starts[((limitUcPerWh[from[k]!]! - lowest) >>> shift) & (DIGIT_VALUES - 1)]! += 1;
-    }
-    let sum = 0;
-    for (let digit = 0; digit < DIGIT_VALUES; digit++) {
-      const size = starts[digit]!;
-      starts[digit] = sum;
-      sum += size;
-    }
-    for (let k = 0; k < count; k++) {
-      const index = from[k]!;
-      to[starts[((limitUcPerWh[index]! - lowest) >>> shift) & (DIGIT_VALUES - 1)]!++] = index;
-    }
-    [from, to] = [to, from];
-  }
-  return from;
 }

@@ -8,6 +8,7 @@
  */
 import { assert } from "../primitives/errors.ts";
 import type { OrderColumns } from "./orders.ts";
+import { sortByKey } from "./radix.ts";
 import type { Rationing } from "./rules.ts";
 
 const DIGIT_BITS = 11;
@@ -54,7 +55,8 @@ function rationByTime(
   fillWh: Float64Array,
 ): void {
   let leftWh = amountWh;
-  for (const index of sortByTie(orders.tieIndex, members)) {
+  const byTie = { members, keys: orders.tieIndex, lowest: 0, highest: UINT32_MAX };
+  for (const index of sortByKey(byTie)) {
     const wh = Math.min(leftWh, orders.energyWh[index]!);
     fillWh[index] = wh;
     leftWh -= wh;
@@ -203,32 +205,4 @@ export function nthLargest(keys: Float64Array, n: number): number {
 
 function digitOf(key: number, unit: number): number {
   return Math.floor(key / unit) & (DIGIT_VALUES - 1);
-}
-
-/** The members in ascending order of tie index: a least-significant-digit radix sort. */
-export function sortByTie(tieIndex: Uint32Array, members: Uint32Array): Uint32Array {
-  let ascending = true;
-  for (let k = 1; k < members.length && ascending; k++) {
-    ascending = tieIndex[members[k - 1]!]! < tieIndex[members[k]!]!;
-  }
-  if (ascending) return members;
-  let from = members.slice();
-  let to = new Uint32Array(members.length);
-  const starts = new Uint32Array(DIGIT_VALUES);
-  for (let shift = 0; shift < 32; shift += DIGIT_BITS) {
-    starts.fill(0);
-    for (const index of from) starts[(tieIndex[index]! >>> shift) & (DIGIT_VALUES - 1)]! += 1;
-    let sum = 0;
-    for (let digit = 0; digit < DIGIT_VALUES; digit++) {
-      const size = starts[digit]!;
-      starts[digit] = sum;
-      sum += size;
-    }
-    for (const index of from) {
-      const digit = (tieIndex[index]! >>> shift) & (DIGIT_VALUES - 1);
-      to[starts[digit]!++] = index;
-    }
-    [from, to] = [to, from];
-  }
-  return from;
 }

@@ -31,9 +31,9 @@ export type SlotEnergy = {
 };
 
 /**
- * Oldest slot that the next report may still correct: `correctionWindowS` worth of whole slots
- * before it, and never before genesis. It moves with the reports and not with the clock, so energy
- * that waits for an oracle or a chain that was away does not expire meanwhile.
+ * Oldest slot that the next report may still correct: its end lies at most `correctionWindowS`
+ * before that report's slot starts. Never before genesis. It moves with the reports and not with the
+ * clock, so energy that waits for an oracle or a chain that was away does not expire meanwhile.
  */
 export function correctionFloor(input: {
   readonly nextSlot: Slot; // the region's next report
@@ -42,7 +42,7 @@ export function correctionFloor(input: {
   readonly slotS: number;
 }): Slot {
   const windowSlots = Math.floor(input.correctionWindowS / input.slotS);
-  return Math.max(input.nextSlot - windowSlots, input.genesisSlot) as Slot;
+  return Math.max(input.nextSlot - 1 - windowSlots, input.genesisSlot) as Slot;
 }
 
 /**

@@ -41,7 +41,8 @@ export class GroupCommit {
   }
 
   /**
-   * @param onDurable - runs right after the write, in the order of `add`; MUST NOT throw
+   * @param onDurable - runs right after the write, in the order of `add`; what it throws is handed
+   *   to the caller of `add` and to nobody else
    * @returns resolves after `onDurable`
    */
   add(changes: readonly StoreChange[], onDurable: () => void = () => {}): Promise<void> {
@@ -69,10 +70,7 @@ export class GroupCommit {
         break;
       }
       this.#inFlight = 0;
-      for (const ticket of batch) {
-        ticket.onDurable();
-        ticket.resolve();
-      }
+      for (const ticket of batch) settle(ticket);
     }
     this.#running = null;
   }
@@ -83,5 +81,14 @@ export class GroupCommit {
     this.#waiting = [];
     this.#inFlight = 0;
     for (const ticket of lost) ticket.reject(cause);
+  }
+}
+
+function settle(ticket: Ticket): void {
+  try {
+    ticket.onDurable();
+    ticket.resolve();
+  } catch (failure) {
+    ticket.reject(failure);
   }
 }

@@ -8,11 +8,11 @@
 import { hkdfSha256, sha256 } from "../crypto/hash.ts";
 import { emissionOf } from "../metering/intervals.ts";
 import { type Judgement, nextState } from "../metering/registers.ts";
-import { bytesEqual, concatBytes, toHex, uintBytes, utf8 } from "../primitives/bytes.ts";
+import { bytesEqual, concatBytes, uintBytes, utf8 } from "../primitives/bytes.ts";
 import type { Clock } from "../primitives/clock.ts";
 import { assert, GridError } from "../primitives/errors.ts";
 import { INGEST_QUEUE_MAX } from "../primitives/limits.ts";
-import { type Slot, slotAt, type UnixSeconds, unixSeconds } from "../primitives/units.ts";
+import { slotAt, type UnixSeconds, unixSeconds } from "../primitives/units.ts";
 import { type Reading, readingLeaf, recordHash as shortHash } from "../wire/reading.ts";
 import { encodeReceipt, openReceipt } from "../wire/receipt.ts";
 import { READING_CODE, type ReadingCodeName, readingCodeName } from "../wire/refusals.ts";
@@ -49,8 +49,6 @@ export type IngestContext = {
   onAccepted(accepted: { readonly region: Region; readonly intervalEndS: UnixSeconds }): void;
   onRefused(refusal: Refusal): void;
 };
-
-type Answer = { readonly receipt: Uint8Array | null; readonly changes: readonly StoreChange[] };
 
 const NO_LEAF = new Uint8Array(32);
 
@@ -106,7 +104,12 @@ export class Ingest {
     const { slotS } = region.rules;
     const salt = this.#salt(reading);
     const leaf = readingLeaf({ payload, salt });
-    const emission = emissionOf({ state: meter.state, reading, slotS, floorSlot: region.floorSlot });
+    const emission = emissionOf({
+      state: meter.state,
+      reading,
+      slotS,
+      floorSlot: region.floorSlot,
+    });
     const state = nextState(meter.state, reading, shortHash(payload));
     const changes = region.accept({ meter, state, emission, leaf, nowS: arrived.nowS });
     const receipt = this.#receipt(examined, arrived, leaf);
@@ -202,7 +205,12 @@ export class Ingest {
     return hkdfSha256({
       secret: this.#context.member.saltSecret,
       salt: new Uint8Array(0),
-      info: concatBytes([utf8("gridlane/salt/v1"), deviceId, uintBytes(boot, 4), uintBytes(seq, 8)]),
+      info: concatBytes([
+        utf8("gridlane/salt/v1"),
+        deviceId,
+        uintBytes(boot, 4),
+        uintBytes(seq, 8),
+      ]),
       length: 32,
     });
   }

@@ -56,30 +56,30 @@ export class OracleStore {
 
   /** The receipt of an accepted record, as it was first given. Reads the disk. */
   receiptOf(record: Parameters<typeof keys.sequenceKey>[0]): Uint8Array | undefined {
-    return this.#tables.receipt.getSync(keys.sequenceKey(record));
+    return this.#get("receipt", keys.sequenceKey(record));
   }
 
   /** The receipt of a record, accepted or refused, by the hash of its payload. Reads the disk. */
   receiptByRecordHash(recordHash: Uint8Array): Uint8Array | undefined {
-    const row = this.#tables.record.getSync(keys.recordKey(recordHash));
+    const row = this.#get("record", keys.recordKey(recordHash));
     if (row === undefined) return undefined;
     const found = rows.decodeRecordRow(row);
-    return typeof found === "string" ? this.#tables.receipt.getSync(found) : found;
+    return typeof found === "string" ? this.#get("receipt", found) : found;
   }
 
   region(regionIndex: number): rows.RegionRow | undefined {
-    const row = this.#tables.region.getSync(keys.regionKey(regionIndex));
+    const row = this.#get("region", keys.regionKey(regionIndex));
     return row && this.#decoded(row, rows.decodeRegionRow);
   }
 
   device(deviceId: Uint8Array): rows.DeviceRow | undefined {
-    const row = this.#tables.device.getSync(keys.deviceKey(deviceId));
+    const row = this.#get("device", keys.deviceKey(deviceId));
     return row && this.#decoded(row, rows.decodeDeviceRow);
   }
 
   /** The accepted record of a meter whose last slot is `slot`, with its salt, unless erased. */
   reading(at: Parameters<typeof keys.meterSlotKey>[0]): rows.ReadingRow | undefined {
-    const row = this.#tables.reading.getSync(keys.meterSlotKey(at));
+    const row = this.#get("reading", keys.meterSlotKey(at));
     return row && this.#decoded(row, rows.decodeReadingRow);
   }
 
@@ -105,7 +105,7 @@ export class OracleStore {
 
   /** The own signed statement about a slot, as the transaction that carries it. */
   report(at: { readonly regionIndex: number; readonly slot: Slot }): Uint8Array | undefined {
-    return this.#tables.report.getSync(keys.slotKey(at));
+    return this.#get("report", keys.slotKey(at));
   }
 
   /** Log rows of one region and market day, newest first. */
@@ -119,7 +119,7 @@ export class OracleStore {
 
   /** How many records were refused, by code, with or without a log row. */
   refusalCounts(at: { readonly regionIndex: number; readonly day: number }): Map<number, number> {
-    const row = this.#tables.refusals.getSync(keys.dayKey(at));
+    const row = this.#get("refusals", keys.dayKey(at));
     return row === undefined ? new Map() : this.#decoded(row, rows.decodeCounts);
   }
 
@@ -147,9 +147,10 @@ export class OracleStore {
     return changes.length;
   }
 
-  /** Binds a new store to its network; refuses one that belongs to another. */
+  /** Waits for the tables; binds a new store to its network, refuses one of another network. */
   async bind(genesisHash: Uint8Array): Promise<void> {
-    const found = this.#tables.meta.getSync(keys.GENESIS_KEY);
+    await Promise.all(Object.values(this.#tables).map((table) => table.open()));
+    const found = this.#get("meta", keys.GENESIS_KEY);
     if (found === undefined) {
       await this.write([{ table: "meta", key: keys.GENESIS_KEY, value: genesisHash }]);
     } else if (!bytesEqual(found, genesisHash)) {
@@ -161,9 +162,14 @@ export class OracleStore {
     }
   }
 
+  #get(table: keys.Table, key: string): Uint8Array | undefined {
+    const value = this.#tables[table].getSync(key);
+    return value && plain(value);
+  }
+
   #decoded<Row>(bytes: Uint8Array, decodeRow: (bytes: Uint8Array) => Row): Row {
     try {
-      return decodeRow(bytes);
+      return decodeRow(plain(bytes));
     } catch (cause) {
       const what = cause instanceof Error ? cause.message : "unreadable row";
       throw corruptStore(this.directory, what, { cause });
@@ -177,6 +183,11 @@ export class OracleStore {
       throw storeError(failure, this.directory);
     }
   }
+}
+
+/** The store hands out Buffers, whose `slice` shares memory where ours copies. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function openSublevel(database: Database, name: keys.Table) {

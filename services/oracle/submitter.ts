@@ -23,11 +23,15 @@ export type SubmitterOptions = {
 /** The chain will take these later, unchanged: its time has not come, or its mempool is full. */
 const LATER: readonly number[] = [TRANSACTION_CODE.report_premature, TRANSACTION_CODE.mempool_full];
 /** The chain has it already, or has not what comes before: ask where it stands. */
-const ELSEWHERE: readonly number[] = [TRANSACTION_CODE.report_unordered, TRANSACTION_CODE.duplicate];
+const ELSEWHERE: readonly number[] = [
+  TRANSACTION_CODE.report_unordered,
+  TRANSACTION_CODE.duplicate,
+];
 
 export class Submitter {
   readonly #options: SubmitterOptions;
   #next: Slot;
+  #refused: Slot | null = null; // told about once
   #running: Promise<void> | null = null;
   #stopped = false;
 
@@ -70,7 +74,8 @@ export class Submitter {
       this.#options.onSubmitted(slot);
     } else if (ELSEWHERE.includes(answer.code)) {
       this.#next = this.#options.wantedSlot();
-    } else if (!LATER.includes(answer.code)) {
+    } else if (!LATER.includes(answer.code) && this.#refused !== slot) {
+      this.#refused = slot;
       this.#options.onRefused(slot, answer);
     }
   }

@@ -25,6 +25,7 @@ export type EdgeErrors = {
   permission_denied: { readonly path: string };
   broker_unreachable: { readonly url: string };
   node_unreachable: { readonly url: string };
+  request_refused: { readonly url: string; readonly code: string };
   genesis_mismatch: { readonly expected: string; readonly found: string };
   block_rejected: { readonly height: number; readonly reason: string };
   replay_invalid: { readonly file: string; readonly line: number; readonly column?: string };

@@ -32,7 +32,7 @@ export const EnergyWindow = z.enum(["last", "today", "all"]);
 
 /** Where energy went and came from, with money, over a window. Own, or a whole community. */
 export const EnergySummary = z.object({
-  window: EnergyWindow,
+  window: z.enum([...EnergyWindow.options, "day"]), // day: a daily statement's
   fromSlot: z.int().nullable(), // null: nothing settled in the window yet
   toSlot: z.int().nullable(),
   slots: z.int(),

@@ -18,7 +18,7 @@ import {
 
 export const SEQUENCER_SECRET_KEY = new Uint8Array(32).fill(7);
 /** All records of the counter application are state. */
-export const COUNTER_STATE_KEYS = { gte: "", lt: "\u{ffff}" };
+export const COUNTER_STATE_KEYS = [{ gte: "", lt: "\u{ffff}" }];
 
 const GENESIS_TIME_S = 1_700_000_100;
 

@@ -141,7 +141,9 @@ function scales(model: PriceChartModel, colours: Colours, day: Day): Scales {
 /** Whole steps of 5 ct around the tariffs and every price of the day. */
 function range(model: PriceChartModel): { lowUcPerWh: number; highUcPerWh: number } {
   const { price, buy, sell } = model.series;
-  const prices = [...price, ...buy, ...sell].flatMap((point) => (point.y === null ? [] : [point.y]));
+  const prices = [...price, ...buy, ...sell].flatMap((point) =>
+    point.y === null ? [] : [point.y],
+  );
   const low = Math.min(model.feedInUcPerWh, ...prices);
   const high = Math.max(model.retailUcPerWh, ...prices);
   const step = 5000;

@@ -7,7 +7,10 @@ export type Route =
   | { readonly page: "pair"; readonly code: string };
 
 export function parseRoute(hash: string): Route {
-  const parts = hash.replace(/^#?\/?/, "").split("/").map(decoded);
+  const parts = hash
+    .replace(/^#?\/?/, "")
+    .split("/")
+    .map(decoded);
   const [first, second, third, fourth] = parts;
   if (first === "pair") return { page: "pair", code: second ?? "" };
   if (first === "bill") return { page: "bill" };
@@ -24,7 +27,8 @@ export function parseRoute(hash: string): Route {
 export function routeHash(route: Route): string {
   const part = encodeURIComponent;
   if (route.page === "slot") return `#/regions/${part(route.region)}/slots/${route.slot}`;
-  if (route.page === "home") return route.region === null ? "#/" : `#/regions/${part(route.region)}`;
+  if (route.page === "home")
+    return route.region === null ? "#/" : `#/regions/${part(route.region)}`;
   return route.page === "pair" ? `#/pair/${part(route.code)}` : "#/bill";
 }
 

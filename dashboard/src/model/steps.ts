@@ -39,7 +39,10 @@ export function priceRange(detail: SlotDetail): { lowUcPerWh: number; highUcPerW
   const low = Math.min(...prices);
   const high = Math.max(...prices);
   const margin = Math.max(1000, Math.ceil((high - low) / 8));
-  return { lowUcPerWh: low >= 0 ? Math.max(0, low - margin) : low - margin, highUcPerWh: high + margin };
+  return {
+    lowUcPerWh: low >= 0 ? Math.max(0, low - margin) : low - margin,
+    highUcPerWh: high + margin,
+  };
 }
 
 /**

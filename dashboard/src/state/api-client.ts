@@ -18,6 +18,8 @@ import type {
 } from "../../../services/wire/api.ts";
 import { t } from "../messages.ts";
 
+type HealthAnswer = ReturnType<typeof Health.parse>;
+
 const TIMEOUT_MS = 10_000;
 const API = "/api/v1";
 
@@ -53,12 +55,12 @@ export const api = {
     get<EnergySummary>(`${API}/me/summary?window=${window}`, caller),
   bills: (limit: number, caller: Caller) =>
     get<BillLine[]>(`${API}/me/bills?limit=${limit}`, caller),
-  billProof: (bill: { slot: number; leafIndex: number }, caller: Caller) =>
-    get<BillProofAnswer>(`${API}/me/bills/${bill.slot}/${bill.leafIndex}/proof`, caller),
+  billProof: (bill: { settledSlot: number; leafIndex: number }, caller: Caller) =>
+    get<BillProofAnswer>(`${API}/me/bills/${bill.settledSlot}/${bill.leafIndex}/proof`, caller),
   pair: (code: string, caller: Caller) =>
     request<Session>(`${API}/session`, caller, { method: "POST", body: JSON.stringify({ code }) }),
   /** Says "not ready" with 503 and the same shape. */
-  health: (caller: Caller) => get<Health>("/readyz", caller, [503]),
+  health: (caller: Caller) => get<HealthAnswer>("/readyz", caller, [503]),
 };
 
 function get<Answer>(path: string, caller: Caller, alsoFine: number[] = []): Promise<Answer> {

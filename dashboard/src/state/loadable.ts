@@ -54,9 +54,7 @@ export function useResource<Value>(
   revision: number,
   load: (caller: Caller) => Promise<Value>,
 ): Resource<Value> {
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `key` names what `load` asks for
   const resource = useMemo(() => createResource(load), [key]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new revision means ask again
   useEffect(() => {
     void resource.refresh();
   }, [resource, revision]);

@@ -28,7 +28,6 @@ export function ChartFigure<Model>(props: {
   const attempt = useSignal(0);
   latest.current = model;
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new theme or attempt draws anew
   useEffect(() => {
     let gone = false;
     load().then(
@@ -63,7 +62,13 @@ export function ChartFigure<Model>(props: {
         <Failure sentence={t("error.chart")} retry={retry} />
       ) : (
         <div class="chart-canvas">
-          <canvas ref={canvas} role="img" aria-label={props.label} tabIndex={0} onKeyDown={onKeyDown} />
+          <canvas
+            ref={canvas}
+            role="img"
+            aria-label={props.label}
+            tabIndex={0}
+            onKeyDown={onKeyDown}
+          />
         </div>
       )}
       {props.legend}

@@ -57,12 +57,7 @@ export function Home({ region, status }: { region: Region; status: Status }) {
   );
 }
 
-function Hero(props: {
-  region: Region;
-  status: Status;
-  last: SlotSummary | null;
-  me: Me | null;
-}) {
+function Hero(props: { region: Region; status: Status; last: SlotSummary | null; me: Me | null }) {
   const { region, status, last, me } = props;
   const member = session.value;
   return (

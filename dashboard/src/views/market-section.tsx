@@ -1,6 +1,7 @@
 /** The market of one region: today's price and the latest slots, live. */
-import type { PriceChartModel } from "../charts/price-chart.ts";
+
 import type { Region, SlotSummary, Status } from "../../../services/wire/api.ts";
+import type { PriceChartModel } from "../charts/price-chart.ts";
 import { t, tCount } from "../messages.ts";
 import { type PriceSeries, priceSeries } from "../model/price-series.ts";
 import { routeHash } from "../model/route.ts";
@@ -125,7 +126,9 @@ function PriceLegend({ series }: { series: PriceSeries }) {
 }
 
 function PriceTable({ series }: { series: PriceSeries }) {
-  const cell = (value: number | null) => <td>{value === null ? t("value.none") : locale.price(value)}</td>;
+  const cell = (value: number | null) => (
+    <td>{value === null ? t("value.none") : locale.price(value)}</td>
+  );
   return (
     <table>
       <thead>

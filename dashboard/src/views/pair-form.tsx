@@ -30,7 +30,6 @@ export function PairForm({ code }: { code: string }) {
       busy.value = false;
     }
   };
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once per link
   useEffect(() => {
     if (code === "") return;
     text.value = code;

@@ -25,12 +25,13 @@ export function PriceScale(props: {
         {apart && sellPriceUcPerWh !== null && buyPriceUcPerWh !== null && (
           <span
             class="scale-range"
-            style={{ left: place(sellPriceUcPerWh), right: `calc(100% - ${place(buyPriceUcPerWh)})` }}
+            style={{
+              left: place(sellPriceUcPerWh),
+              right: `calc(100% - ${place(buyPriceUcPerWh)})`,
+            }}
           />
         )}
-        {priceUcPerWh !== null && (
-          <span class="scale-mark" style={{ left: place(priceUcPerWh) }} />
-        )}
+        {priceUcPerWh !== null && <span class="scale-mark" style={{ left: place(priceUcPerWh) }} />}
       </div>
       <p class="scale-ends">
         <span>{t("home.scaleFeedIn", { price: tariffs.feedIn })}</span>

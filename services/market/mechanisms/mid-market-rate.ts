@@ -7,7 +7,7 @@
  * shared by energy with the largest remainder, so the bills sum to zero to the last unit. Only
  * V mid can be half a micro-cent; it is floored once, for both sides.
  * Source: Long, Wu, Zhang, Thomas, Cheng & Jenkins, 2017, Peer-to-peer energy trading in a
- * community microgrid (rates as in notes/market.md 3.1).
+ * community microgrid (IEEE PES General Meeting).
  */
 import { assert } from "../../primitives/errors.ts";
 import { shareMoney } from "../ration.ts";

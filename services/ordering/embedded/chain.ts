@@ -4,6 +4,7 @@
  */
 import type { Application } from "../../chain/abci.ts";
 import type { ChainHead, ChainReader, ChainWriter, LaneView } from "../../chain/access.ts";
+import { STATE_KEYS } from "../../chain/store-keys.ts";
 import { ed25519PublicKey } from "../../crypto/ed25519.ts";
 import { toHex } from "../../primitives/bytes.ts";
 import type { Clock } from "../../primitives/clock.ts";
@@ -33,8 +34,8 @@ export type EmbeddedChainOptions = {
   readonly store: BlockStore; // the caller opens and closes it
   readonly sequencerSecretKey: Uint8Array; // 32 B, Ed25519; its public key stands in genesis
   readonly clock: Clock;
-  /** Keys of the records that `createApplication` wants: all but the history. */
-  readonly stateKeys: OwnKeyRange;
+  /** Keys of the records that `createApplication` wants; default: the market's STATE_KEYS. */
+  readonly stateKeys?: readonly OwnKeyRange[];
   readonly applicationStorage?: ApplicationStorage; // default: shared
   readonly faults?: Faults;
 };
@@ -58,8 +59,7 @@ export async function startEmbeddedChain(options: EmbeddedChainOptions): Promise
   requireSequencerKey(genesis, secretKey);
   await store.bind(genesisHash(genesis));
   const storage = options.applicationStorage ?? "shared";
-  const { stored, rebuiltBecause } = await loadRecords(options, storage);
-  const application = options.createApplication(stored);
+  const { application, rebuiltBecause } = await openApplication(options, storage);
   const applier: Applier = { application, store, storage, faults: options.faults };
   const recovery = await handshake({ applier, genesis, rebuiltBecause });
   const parent = await store.block(store.height);
@@ -85,33 +85,45 @@ function requireSequencerKey(genesis: Genesis, secretKey: Uint8Array): void {
   );
 }
 
-/** Reads what the application needs, and prepares a replay from block 1 where it is damaged. */
-async function loadRecords(
-  { store, stateKeys }: EmbeddedChainOptions,
+type Opened = {
+  readonly application: ReadableApplication;
+  readonly rebuiltBecause: string | null;
+};
+
+/** From its records; or from nothing, for a replay from block 1, where those are damaged. */
+async function openApplication(
+  options: EmbeddedChainOptions,
   storage: ApplicationStorage,
-): Promise<{ stored: StoredRecords; rebuiltBecause: string | null }> {
-  const records = storage === "own" ? new Map() : await readRecords(store, stateKeys);
+): Promise<Opened> {
+  const { store, createApplication } = options;
+  const restored = storage === "own" ? createApplication(new Map()) : await restore(options);
   const { damage } = store;
-  if (damage === null) {
-    return {
-      stored: records,
-      rebuiltBecause: store.rebuild === null ? null : "unfinished rebuild",
-    };
+  if (damage === null && restored !== null) {
+    const rebuiltBecause = store.rebuild === null ? null : "an earlier rebuild was cut short";
+    return { application: restored, rebuiltBecause };
   }
-  const canReplay = storage === "shared" && store.base === 1;
-  if (!canReplay) throw corrupt(store.directory, damage.what);
+  const what = damage?.what ?? "the application's records";
+  if (storage === "own" || store.base !== 1) throw corrupt(store.directory, what);
   await store.startRebuild();
-  return { stored: new Map(), rebuiltBecause: damage.what };
+  return { application: createApplication(new Map()), rebuiltBecause: what };
 }
 
-async function readRecords(store: BlockStore, stateKeys: OwnKeyRange): Promise<StoredRecords> {
+/** Null where a record is damaged: one of ours by its seal, or by the application's own check. */
+async function restore({
+  store,
+  createApplication,
+  stateKeys = STATE_KEYS,
+}: EmbeddedChainOptions): Promise<ReadableApplication | null> {
   try {
-    const range = { ...stateKeys, order: "rising", limit: Number.POSITIVE_INFINITY } as const;
-    const records = await store.applicationRecords(range);
-    return new Map(records.map(({ key, value }) => [key, value]));
+    const stored = new Map<string, Uint8Array>();
+    for (const keys of stateKeys) {
+      const range = { ...keys, order: "rising", limit: Number.POSITIVE_INFINITY } as const;
+      for (const { key, value } of await store.applicationRecords(range)) stored.set(key, value);
+    }
+    return createApplication(stored);
   } catch (failure) {
     if (!(failure instanceof GridError) || failure.code !== "database_corrupt") throw failure;
     store.markDamaged((failure as GridError<"database_corrupt">).facts.what);
-    return new Map();
+    return null;
   }
 }

@@ -3,11 +3,14 @@
  * engine's state. The rows are CometBFT's own, so that one application serves both.
  * Source: CometBFT v0.38, consensus/replay.go.
  */
-import { bytesEqual, toHex } from "../../primitives/bytes.ts";
+import type { StoredBlock } from "../../chain/access.ts";
+import { bytesEqual, fromHex, toHex } from "../../primitives/bytes.ts";
 import { assert } from "../../primitives/errors.ts";
 import { unixSeconds } from "../../primitives/units.ts";
-import { type Genesis, genesisHash } from "../../wire/genesis.ts";
+import type { Genesis } from "../../wire/genesis.ts";
+import { headerHash, verifyHeader } from "../../wire/header.ts";
 import { type Applier, applyBlock, reapplyBlock } from "./apply.ts";
+import { transactionsRoot } from "./block.ts";
 import type { BlockStore } from "./block-store.ts";
 import { corrupt } from "./store-errors.ts";
 
@@ -81,7 +84,7 @@ export async function handshake({
   let adoptedResponse = false;
   if (store.rebuild !== null) {
     for (let height = stateHeight(store) + 1; height <= store.height; height++) {
-      await replay({ applier, height, apply: applyBlock });
+      await replay({ applier, genesis, height, apply: applyBlock });
     }
     await store.finishRebuild();
   } else {
@@ -93,7 +96,7 @@ export async function handshake({
     };
     const plan = planHandshake(heights);
     adoptedResponse = plan.kind === "adopt_response";
-    await follow({ applier, plan });
+    await follow({ applier, genesis, plan });
   }
   expectAppHash(applier);
   const replayedBlocks = application.info().lastBlockHeight - before;
@@ -116,38 +119,74 @@ async function initChain({ application, store }: Applier, genesis: Genesis): Pro
   }
 }
 
-async function follow({ applier, plan }: { applier: Applier; plan: Plan }): Promise<void> {
+async function follow({
+  applier,
+  genesis,
+  plan,
+}: {
+  applier: Applier;
+  genesis: Genesis;
+  plan: Plan;
+}): Promise<void> {
   const { store } = applier;
   if (plan.kind === "done") return;
   if (plan.kind === "fatal") throw corrupt(store.directory, plan.reason);
   if (plan.kind === "adopt_response") return adoptResponse(applier);
-  if (plan.kind === "apply") return replay({ applier, height: store.height, apply: applyBlock });
+  if (plan.kind === "apply")
+    return replay({ applier, genesis, height: store.height, apply: applyBlock });
   const to = plan.kind === "reapply" ? plan.to : store.height - 1;
   for (let height = plan.from; height <= to; height++) {
-    await replay({ applier, height, apply: reapplyBlock });
+    await replay({ applier, genesis, height, apply: reapplyBlock });
   }
   if (plan.kind === "reapply_then_apply") {
-    await replay({ applier, height: store.height, apply: applyBlock });
+    await replay({ applier, genesis, height: store.height, apply: applyBlock });
   }
 }
 
 async function replay({
   applier,
+  genesis,
   height,
   apply,
 }: {
   applier: Applier;
+  genesis: Genesis;
   height: number;
   apply: typeof applyBlock;
 }): Promise<void> {
   const { store } = applier;
   const block = await store.block(height);
   if (block === null) throw corrupt(store.directory, `block ${height} is missing`);
+  await requireAuthentic({ store, block, publicKey: fromHex(genesis.sequencerPublicKey) });
   // Asked for before the block is applied: applying the last one moves the engine's state.
   const expected = await knownAppHash(store, height);
   const { appHash: found } = await apply(applier, block);
   if (expected !== null && !bytesEqual(expected, found)) {
     throw otherAppHash({ store, height, expected, found });
+  }
+}
+
+/** A block that was altered under an intact checksum must not be executed. */
+async function requireAuthentic({
+  store,
+  block,
+  publicKey,
+}: {
+  store: BlockStore;
+  block: StoredBlock;
+  publicKey: Uint8Array;
+}): Promise<void> {
+  const { header, signature, transactions } = block;
+  const what = `block ${header.height}`;
+  if (!verifyHeader({ header, signature, publicKey })) {
+    throw corrupt(store.directory, `${what} does not bear the sequencer's signature`);
+  }
+  if (!bytesEqual(header.transactionsRoot, transactionsRoot(transactions))) {
+    throw corrupt(store.directory, `${what} holds other transactions than its header names`);
+  }
+  const parent = await store.signedHeader(header.height - 1);
+  if (parent !== null && !bytesEqual(header.parentHash, headerHash(parent.header))) {
+    throw corrupt(store.directory, `${what} does not follow the block before it`);
   }
 }
 
@@ -207,9 +246,4 @@ function otherAppHash({
   const [was, is] = [toHex(expected).slice(0, 16), toHex(found).slice(0, 16)];
   const what = `block ${height} led to app hash ${was} when it was made and leads to ${is} now`;
   return corrupt(store.directory, what);
-}
-
-/** Binds the store to this genesis before anything is read from it. */
-export async function bindGenesis(store: BlockStore, genesis: Genesis): Promise<void> {
-  await store.bind(genesisHash(genesis));
 }

@@ -13,6 +13,8 @@ const FAMILY = { header: "h/", body: "b/", response: "r/", application: "a/" } a
 export const META_KEY = "m";
 /** Highest block stored (S in the handshake table). */
 export const BLOCK_HEIGHT_KEY = "s";
+/** Lowest block stored; absent while it is 1. */
+export const BASE_KEY = "l";
 /** Height, time and app hash the engine last committed (T in the handshake table). */
 export const ENGINE_STATE_KEY = "t";
 /** Present while the application's records are made again from the blocks. */

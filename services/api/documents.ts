@@ -1,0 +1,91 @@
+/** Schemas under the names they have in the OpenAPI document, and the parts that routes share. */
+import { z } from "@hono/zod-openapi";
+import { PAGE_ROWS_MAX } from "../primitives/limits.ts";
+import * as wire from "../wire/api.ts";
+
+export const ApiError = wire.ApiError.openapi("ApiError");
+export const BillLine = wire.BillLine.openapi("BillLine");
+export const BillProofAnswer = wire.BillProofAnswer.openapi("BillProofAnswer");
+export const DailyStatement = wire.DailyStatement.openapi("DailyStatement");
+export const EnergySummary = wire.EnergySummary.openapi("EnergySummary");
+export const Health = wire.Health.openapi("Health");
+export const Me = wire.Me.openapi("Me");
+export const Pairing = wire.Pairing.openapi("Pairing");
+export const PairingRequest = wire.PairingRequest.openapi("PairingRequest");
+export const RefusalPage = wire.RefusalPage.openapi("RefusalPage");
+export const Region = wire.Region.openapi("Region");
+export const Session = wire.Session.openapi("Session");
+export const SessionRequest = wire.SessionRequest.openapi("SessionRequest");
+export const SlotDetail = wire.SlotDetail.openapi("SlotDetail");
+export const SlotSummary = wire.SlotSummary.openapi("SlotSummary");
+export const Status = wire.Status.openapi("Status");
+export const TransactionAnswer = wire.TransactionAnswer.openapi("TransactionAnswer");
+export const TransactionRequest = wire.TransactionRequest.openapi("TransactionRequest");
+
+/** A JSON answer. */
+export function json<Schema extends z.ZodType>(schema: Schema, description: string) {
+  return { description, content: { "application/json": { schema } } };
+}
+
+/** A required JSON body. */
+export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
+  return { required: true, content: { "application/json": { schema } } };
+}
+
+const REFUSALS = {
+  400: "a part of the request is malformed; `facts.argument` says which",
+  401: "a session or the operator's token is needed",
+  403: "too few meters to be shown together",
+  404: "there is no such thing",
+  413: "the body is too large",
+  415: "the body is not declared as JSON",
+  429: "too many attempts; `Retry-After` says when to come back",
+  503: "not now: full, or stopping",
+} as const;
+
+/** Refusals a route may answer with, for the document. */
+export function refusals<Code extends keyof typeof REFUSALS>(...codes: Code[]) {
+  const entries = codes.map((code) => [code, json(ApiError, REFUSALS[code])]);
+  return Object.fromEntries(entries) as { [K in Code]: ReturnType<typeof json<typeof ApiError>> };
+}
+
+/** Decimal digits only: "", "1e3" and "0x10" are no integers here. */
+export function integerText({ min, max }: { min: number; max: number }) {
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, "must be a whole number")
+    .transform(Number)
+    .pipe(z.int().min(min).max(max))
+    .openapi({ type: "integer", minimum: min, maximum: max });
+}
+
+const zSlotText = integerText({ min: 0, max: 0xffff_ffff });
+const zDayText = z.iso.date("must be a day, YYYY-MM-DD");
+/** @param rows - how many without a limit in the query */
+const limit = (rows: number) =>
+  integerText({ min: 1, max: PAGE_ROWS_MAX })
+    .optional()
+    .transform((asked) => asked ?? rows);
+
+export const SlotRange = z.strictObject({
+  from: zSlotText.optional(), // slot numbers, both inclusive
+  to: zSlotText.optional(),
+  limit: limit(96),
+});
+export const DayRange = z.strictObject({
+  from: zDayText.optional(), // market days, both inclusive
+  to: zDayText.optional(),
+  limit: limit(31),
+});
+export const WindowQuery = z.strictObject({ window: wire.EnergyWindow.default("today") });
+export const RefusalQuery = z.strictObject({
+  region: z.string().optional(),
+  day: zDayText.optional(), // UTC day of market time; default: the current one
+  limit: limit(100),
+});
+export const RegionPath = z.object({ id: z.string() });
+export const SlotPath = RegionPath.extend({ slot: zSlotText });
+export const LeafPath = z.object({ slot: zSlotText, leaf: zSlotText });
+
+export const SESSION_SECURITY = [{ sessionCookie: [] }, { sessionToken: [] }];
+export const OPERATOR_SECURITY = [{ operatorToken: [] }];

@@ -1,0 +1,168 @@
+/**
+ * The market as an ABCI application: `abci.ts` on one side, `state-transition.ts` on the other, and
+ * the last committed state between them. Mempool, proposals and queries see that state only; a block
+ * becomes state at `commit`, and a block that fails leaves nothing behind.
+ *
+ * Queries (value: canonical CBOR unless named a root): `head` [height, timeS, appHash, cleared
+ * slots]; `lanes/<region>/state-root`, `lanes/<region>/receipts-root`, `admission/root` (32 bytes);
+ * `lanes/<region>/slots` [reported, cleared]; `nonce` with an address of 20 bytes as data.
+ */
+import { encode } from "../primitives/codec.ts";
+import { assert } from "../primitives/errors.ts";
+import { BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX } from "../primitives/limits.ts";
+import type { Slot, UnixSeconds } from "../primitives/units.ts";
+import type { Genesis } from "../wire/genesis.ts";
+import type { Application, Block, Finalized, StoreChange } from "./abci.ts";
+import type { ChainHead, LaneView } from "./access.ts";
+import { admissionRoot, memberAt } from "./admission.ts";
+import { createCertificateCheck } from "./certificates.ts";
+import { clearedSlots, laneView, reportedSlots } from "./lane.ts";
+import { createRules, type Rules } from "./rules.ts";
+import { type ChainState, genesisState } from "./state.ts";
+import { type Applied, applyBlock } from "./state-transition.ts";
+import { headChange, loadState } from "./stored-state.ts";
+import { judgeTransaction } from "./transactions.ts";
+
+/** The application with its read side: what `ordering` needs to answer as a ChainReader. */
+export type MarketApplication = Application & {
+  head(): ChainHead;
+  lane(regionIndex: number): LaneView;
+  /** Next nonce of an address; 0 for one that is no member's. */
+  nonce(address: Uint8Array): number;
+};
+
+/**
+ * @param stored - all records whose key is a state key (`store-keys.ts`); others are ignored
+ * @throws GridError database_corrupt, genesis_mismatch, or config_invalid for keys in genesis
+ */
+export function createApplication({
+  genesis,
+  stored,
+}: {
+  genesis: Genesis;
+  stored: ReadonlyMap<string, Uint8Array>;
+}): MarketApplication {
+  const rules = createRules(genesis);
+  const certifies = createCertificateCheck(rules);
+  let committed: ChainState = loadState(rules, stored) ?? genesisState(rules);
+  let initialised = committed.height > 0;
+  let finalized: Applied | null = null;
+
+  return {
+    info: () => ({
+      lastBlockHeight: committed.height,
+      lastBlockAppHash: initialised ? committed.appHash : new Uint8Array(0),
+    }),
+    initChain() {
+      assert(committed.height === 0, "a chain starts once");
+      initialised = true;
+      finalized = null;
+      return { appHash: committed.appHash };
+    },
+    checkTx: (bytes) => {
+      const state = judgedState(committed);
+      return judgeTransaction({ rules, certifies, state, timeS: null }, bytes).result;
+    },
+    prepareProposal: (block) => ({ transactions: fitting(block.transactions) }),
+    processProposal: (block) => {
+      const reason = proposalFault(committed, block);
+      return { accept: reason === "", reason };
+    },
+    finalizeBlock(block): Finalized {
+      finalized = null; // a block that fails must not leave an earlier one to commit
+      const applied = applyBlock({ rules, certifies, state: committed, block });
+      finalized = applied;
+      const { results, slotRecords, state } = applied;
+      return { results, appHash: state.appHash, slotRecords };
+    },
+    commit() {
+      assert(finalized !== null, "commit follows finalizeBlock");
+      const { state, changes } = finalized;
+      committed = state;
+      initialised = true;
+      finalized = null;
+      const all: StoreChange[] = [...changes, headChange(rules, committed)];
+      return { changes: all, retainHeight: 0 };
+    },
+    query: ({ path, data }) => answerQuery(rules, committed, path, data),
+    head: () => headOf(rules, committed),
+    lane: (r) => laneView(laneAt(committed, r), rules.firstSlot),
+    nonce: (address) => nonceOf(rules, committed, address),
+  };
+}
+
+function judgedState(state: ChainState) {
+  return {
+    lane: (r: number) => state.lanes[r]!,
+    nonce: ({ regionIndex, memberIndex }: { regionIndex: number; memberIndex: number }) =>
+      state.nonces[regionIndex]!.column[memberIndex]!,
+  };
+}
+
+function laneAt(state: ChainState, regionIndex: number) {
+  const lane = state.lanes[regionIndex];
+  assert(lane !== undefined, "a lane is one of the regions'");
+  return lane;
+}
+
+/** In order, as long as they fit a block. What fails would only be answered with its code. */
+function fitting(transactions: readonly Uint8Array[]): Uint8Array[] {
+  let bytes = 0;
+  const taken: Uint8Array[] = [];
+  for (const transaction of transactions) {
+    bytes += transaction.length;
+    if (bytes > BLOCK_BYTES_MAX || taken.length === BLOCK_TRANSACTIONS_MAX) break;
+    taken.push(transaction);
+  }
+  return taken;
+}
+
+/** Empty where the block is fine. Transactions that fail are no fault: they get their code. */
+function proposalFault(state: ChainState, { height, timeS, transactions }: Block): string {
+  if (height !== state.height + 1) return `height ${height}, next is ${state.height + 1}`;
+  if (!Number.isSafeInteger(timeS) || timeS < 0) return "time is no whole number of seconds";
+  if (state.height > 0 && timeS < state.timeS) return `time ${timeS} below ${state.timeS}`;
+  if (transactions.length > BLOCK_TRANSACTIONS_MAX) return "too many transactions";
+  const bytes = transactions.reduce((sum, transaction) => sum + transaction.length, 0);
+  return bytes > BLOCK_BYTES_MAX ? "too many bytes" : "";
+}
+
+function headOf(rules: Rules, state: ChainState): ChainHead {
+  const cleared = clearedSlots(state.lanes[0]!);
+  return {
+    height: state.height,
+    timeS: state.timeS,
+    appHash: state.appHash,
+    clearedSlots: cleared,
+    lastClearedSlot: cleared === 0 ? null : ((rules.firstSlot + cleared - 1) as Slot),
+  };
+}
+
+function nonceOf(rules: Rules, state: ChainState, address: Uint8Array): number {
+  const place = memberAt(rules.directory, address);
+  return place === null ? 0 : Number(judgedState(state).nonce(place));
+}
+
+const UNKNOWN_PATH = { code: 1, value: new Uint8Array(0) };
+const NOTHING_THERE = { code: 2, value: new Uint8Array(0) };
+
+function answerQuery(rules: Rules, state: ChainState, path: string, data: Uint8Array) {
+  const found = (value: Uint8Array) => ({ code: 0, value });
+  if (path === "head") {
+    const { height, timeS, appHash, clearedSlots: cleared } = headOf(rules, state);
+    return found(encode([height, timeS as UnixSeconds, appHash, cleared]));
+  }
+  if (path === "admission/root") return found(admissionRoot(state.nonces));
+  if (path === "nonce") {
+    if (data.length !== 20) return NOTHING_THERE;
+    return found(encode(nonceOf(rules, state, data)));
+  }
+  const match = /^lanes\/(\d{1,4})\/(state-root|receipts-root|slots)$/.exec(path);
+  if (match === null) return UNKNOWN_PATH;
+  const regionIndex = Number(match[1]);
+  const lane = state.lanes[regionIndex];
+  if (lane === undefined) return NOTHING_THERE;
+  if (match[2] === "slots") return found(encode([reportedSlots(lane), clearedSlots(lane)]));
+  const roots = state.laneRoots[regionIndex]!;
+  return found(match[2] === "state-root" ? roots.state : roots.receipts);
+}

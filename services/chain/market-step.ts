@@ -1,0 +1,73 @@
+/**
+ * The market step between the two phases: all regions under the uniform price clear together over
+ * the lines. The only step that sees more than one lane.
+ *
+ * Every result is checked against its witness before anything is settled: prices, flows and fills
+ * must satisfy complementary slackness.
+ */
+import { type Coupling, couple } from "../market/coupling.ts";
+import { checkWitness } from "../market/witness.ts";
+import { assert } from "../primitives/errors.ts";
+import type { MicroCents } from "../primitives/units.ts";
+import { membersFirst } from "../settlement/book.ts";
+import type { LineTotals } from "../settlement/slot.ts";
+import type { LineFlow } from "../wire/slot-record.ts";
+import type { MarketAnswer, Offer } from "./lane-phases.ts";
+import type { Rules } from "./rules.ts";
+
+/** One answer per region; null for a region without a book. */
+export function clearMarket(
+  rules: Rules,
+  offers: readonly Offer[],
+): readonly (MarketAnswer | null)[] {
+  const { regionOfNode, lines } = rules.market;
+  const answers: (MarketAnswer | null)[] = offers.map(() => null);
+  if (regionOfNode.length === 0) return answers;
+  const regions = regionOfNode.map((r) => {
+    const book = offers[r]!.book;
+    assert(book !== null, "a region of the market brings a book");
+    return book.orders;
+  });
+  const coupling = couple({ regions, lines });
+  assert(checkWitness({ regions, lines, coupling }) === null, "a clearing passes its witness");
+  const fills = regions.map((orders, node) =>
+    membersFirst(orders, coupling.clearings[node]!.fillWh),
+  );
+  regionOfNode.forEach((r, node) => {
+    const clearing = coupling.clearings[node]!;
+    answers[r] = {
+      priceLowUcPerWh: clearing.priceLowUcPerWh,
+      priceHighUcPerWh: clearing.priceHighUcPerWh,
+      priceUcPerWh: clearing.priceUcPerWh,
+      fillWh: fills[node]!,
+      lines: lineTotals(rules, coupling, node),
+      flows: regionFlows(rules, coupling, r),
+    };
+  });
+  return answers;
+}
+
+function lineTotals(rules: Rules, coupling: Coupling, node: number): LineTotals {
+  let inflowWh = 0;
+  let outflowWh = 0;
+  let inflowFeesUc = 0n;
+  let inflowRentUc = 0n;
+  rules.market.lines.forEach((line, l) => {
+    if (line.from === node) outflowWh += coupling.flowWh[l]!;
+    if (line.to !== node) return;
+    inflowWh += coupling.flowWh[l]!;
+    inflowFeesUc += coupling.feesUc[l]!;
+    inflowRentUc += coupling.rentUc[l]!;
+  });
+  return { inflowWh, outflowWh, inflowFeesUc, inflowRentUc };
+}
+
+/** Of all genesis lines that touch the region; lines outside the market carry nothing. */
+function regionFlows(rules: Rules, coupling: Coupling, regionIndex: number): LineFlow[] {
+  return rules.regions[regionIndex]!.touchingLines.map((lineIndex) => {
+    const l = rules.market.lineIndex.indexOf(lineIndex);
+    const energyWh = l < 0 ? 0 : coupling.flowWh[l]!;
+    const rentUc = (l < 0 ? 0n : coupling.rentUc[l]!) as MicroCents;
+    return { lineIndex, energyWh, rentUc };
+  });
+}

@@ -1,0 +1,129 @@
+/**
+ * What genesis fixes, prepared once for execution: rosters, the committee, lines of the market.
+ * Refuses a genesis whose keys could not be trusted later.
+ */
+import { isRegistrableEd25519Key } from "../crypto/ed25519.ts";
+import { verifyBlsPossession } from "../crypto/bls.ts";
+import type { Line } from "../market/network.ts";
+import { fromHex } from "../primitives/bytes.ts";
+import { GridError } from "../primitives/errors.ts";
+import { type Slot, slotAt, type UnixSeconds } from "../primitives/units.ts";
+import type { LineCapacities } from "../settlement/book.ts";
+import { createRoster, type Roster } from "../settlement/roster.ts";
+import type { RetailerPrices } from "../settlement/slot.ts";
+import {
+  type Genesis,
+  genesisHash,
+  type Mechanism,
+  oracleConfigDigest,
+  oracleQuorum,
+} from "../wire/genesis.ts";
+import { createDirectory, type Directory } from "./admission.ts";
+
+export type RegionRules = {
+  readonly roster: Roster;
+  readonly mechanism: Mechanism;
+  readonly touchingLines: readonly number[]; // genesis lines that start or end here, rising
+  readonly lineCapacities: LineCapacities; // of the market's lines
+};
+
+/** The coupled market: nodes are the regions under the uniform price, in the order of genesis. */
+export type MarketRules = {
+  readonly regionOfNode: readonly number[];
+  readonly lines: readonly Line[]; // between nodes
+  readonly lineIndex: readonly number[]; // of each, in genesis
+};
+
+export type Rules = {
+  readonly genesis: Genesis;
+  readonly genesisHash: Uint8Array;
+  readonly firstSlot: Slot; // starts at genesis time
+  readonly regions: readonly RegionRules[];
+  readonly market: MarketRules;
+  readonly retailer: RetailerPrices;
+  readonly directory: Directory;
+  readonly committee: {
+    readonly publicKeys: readonly Uint8Array[]; // BLS, possession proved
+    readonly quorum: number;
+    readonly configDigest: Uint8Array;
+  };
+};
+
+/** @throws GridError config_invalid where a key of genesis cannot be trusted */
+export function createRules(genesis: Genesis): Rules {
+  const market = marketRules(genesis);
+  return {
+    genesis,
+    genesisHash: genesisHash(genesis),
+    firstSlot: slotAt(genesis.genesisTimeS as UnixSeconds, genesis.slotS),
+    regions: genesis.regions.map((region, r) => ({
+      roster: createRoster(region),
+      mechanism: region.mechanism,
+      touchingLines: genesis.lines.flatMap((line, l) => {
+        return line.from === region.id || line.to === region.id ? [l] : [];
+      }),
+      lineCapacities: capacitiesAt(market, market.regionOfNode.indexOf(r)),
+    })),
+    market,
+    retailer: { retailUcPerWh: genesis.retailUcPerWh, feedInUcPerWh: genesis.feedInUcPerWh },
+    directory: createDirectory(genesis),
+    committee: {
+      publicKeys: committeeKeys(genesis),
+      quorum: oracleQuorum(genesis),
+      configDigest: oracleConfigDigest(genesis),
+    },
+  };
+}
+
+function marketRules(genesis: Genesis): MarketRules {
+  const regionOfNode = genesis.regions.flatMap((region, r) =>
+    region.mechanism === "uniform-price" ? [r] : [],
+  );
+  const nodeOf = new Map(regionOfNode.map((r, node) => [genesis.regions[r]!.id, node]));
+  const lines: Line[] = [];
+  const lineIndex: number[] = [];
+  genesis.lines.forEach((line, l) => {
+    const from = nodeOf.get(line.from);
+    const to = nodeOf.get(line.to);
+    // A region under another mechanism trades with its retailer alone: its lines carry nothing.
+    if (from === undefined || to === undefined) return;
+    const { id, capacityWh, feeUcPerWh } = line;
+    lines.push({ id, from, to, capacityWh, feeUcPerWh });
+    lineIndex.push(l);
+  });
+  return { regionOfNode, lines, lineIndex };
+}
+
+function capacitiesAt(market: MarketRules, node: number): LineCapacities {
+  const sum = (end: "from" | "to") =>
+    market.lines
+      .filter((line) => line[end] === node)
+      .reduce((total, line) => total + line.capacityWh, 0);
+  return { inWh: sum("to"), outWh: sum("from") };
+}
+
+/** Geneses whose committee was checked: a possession proof costs 15 ms. */
+const checked = new WeakMap<Genesis, readonly Uint8Array[]>();
+
+/** Aggregates are forgeable with rogue keys, so each key proves its possession. */
+function committeeKeys(genesis: Genesis): readonly Uint8Array[] {
+  const known = checked.get(genesis);
+  if (known !== undefined) return known;
+  if (!isRegistrableEd25519Key(fromHex(genesis.sequencerPublicKey))) {
+    return refuse("sequencerPublicKey", "is no Ed25519 key that may enter state");
+  }
+  const keys = genesis.oracle.members.map((member, m) => {
+    const publicKey = fromHex(member.blsPublicKey);
+    const possession = fromHex(member.blsPossession);
+    if (!verifyBlsPossession({ possession, publicKey })) {
+      return refuse(`oracle.members[${m}].blsPossession`, "proves no possession of the key");
+    }
+    return publicKey;
+  });
+  checked.set(genesis, keys);
+  return keys;
+}
+
+function refuse(where: string, why: string): never {
+  throw new GridError("config_invalid", `genesis: ${where} ${why}`, { file: "genesis" });
+}

@@ -1,0 +1,204 @@
+/**
+ * START HERE. What a block does to the state, as one pure function:
+ *
+ *   admission   each transaction in order: judged, then its effect on the draft
+ *   due slots   every slot that all regions have reported, in order:
+ *     phase 1   each lane: limits due, report -> offer           (lanes on their own)
+ *     market    prices, flows and fills over all lanes           (barrier)
+ *     phase 2   each lane: bills, balances, record               (lanes on their own)
+ *   roots       of what was written; then the app hash
+ *
+ * This executor runs lanes one after another and is the specification of any other. Same state and
+ * same block give the same bytes; a block without transactions changes no root.
+ */
+import { assert } from "../primitives/errors.ts";
+import type { Slot, UnixSeconds } from "../primitives/units.ts";
+import { encodeSlotRecord, type SlotRecord } from "../wire/slot-record.ts";
+import type { Block, StoreChange, TransactionResult } from "./abci.ts";
+import { encodeNonces, type Nonces, rootedNonces } from "./admission.ts";
+import type { CertificateCheck } from "./certificates.ts";
+import { clearedSlots, encodeLane, type Lane, reportedSlots, withReport } from "./lane.ts";
+import { closeSlot, openSlot } from "./lane-phases.ts";
+import { laneStateRoot } from "./lane-root.ts";
+import { clearMarket } from "./market-step.ts";
+import { encodeReceiptsPath } from "./proofs.ts";
+import { growHistory, type HistoryGrowth } from "./receipts-history.ts";
+import type { LaneRoots } from "./roots.ts";
+import type { Rules } from "./rules.ts";
+import { type ChainState, createDraft, type Draft, stateTree } from "./state.ts";
+import { admissionKey, laneKey, pendingKey, proofKey, slotKey } from "./store-keys.ts";
+import { encodePending } from "./stored-state.ts";
+import { type Effect, judgeTransaction, limitsFromSlot } from "./transactions.ts";
+
+export type Applied = {
+  readonly state: ChainState;
+  readonly results: readonly TransactionResult[];
+  readonly slotRecords: readonly SlotRecord[]; // by (slot, region)
+  readonly changes: readonly StoreChange[]; // all but the head
+};
+
+/** @throws InvariantError on a bug; `state` is untouched then as ever */
+export function applyBlock(parts: {
+  readonly rules: Rules;
+  readonly certifies: CertificateCheck;
+  readonly state: ChainState;
+  readonly block: Block;
+}): Applied {
+  const { rules, certifies, state, block } = parts;
+  assert(block.height === state.height + 1, "blocks come in order");
+  assert(state.height === 0 || block.timeS >= state.timeS, "a block's time never falls");
+  const draft = createDraft(state);
+  const { timeS } = block;
+  const results = block.transactions.map((bytes) => {
+    const verdict = judgeTransaction({ rules, certifies, state: draft, timeS }, bytes);
+    if (verdict.effect !== null) execute(rules, draft, verdict.effect, timeS);
+    return verdict.result;
+  });
+  const slotRecords = clearDueSlots(rules, draft, block.height);
+  const growths = growHistories(draft, state, slotRecords);
+  const laneRoots = rootsOf(state, draft, growths);
+  const nonces = noncesOf(state, draft);
+  const tree = stateTree(laneRoots, nonces);
+  const after: ChainState = {
+    height: block.height,
+    timeS,
+    lanes: state.lanes.map((_, r) => draft.lane(r)),
+    laneRoots,
+    nonces,
+    appHash: tree.appHash,
+  };
+  const changes = [
+    ...stateChanges(state, after, draft),
+    ...recordChanges(rules, slotRecords, growths, tree.proof),
+  ];
+  return { state: after, results, slotRecords, changes };
+}
+
+function execute(rules: Rules, draft: Draft, effect: Effect, timeS: UnixSeconds): void {
+  if (effect.kind === "report") {
+    const lane = draft.ownLane(effect.regionIndex);
+    draft.setLane(effect.regionIndex, withReport(lane, effect.report));
+    return;
+  }
+  const { place, limits } = effect;
+  const { columns } = draft.ownLane(place.regionIndex);
+  columns.pendingFromSlot[place.memberIndex] = BigInt(limitsFromSlot(rules, timeS));
+  columns.pendingMinSellUcPerWh[place.memberIndex] = limits.minSellUcPerWh;
+  columns.pendingMaxBuyUcPerWh[place.memberIndex] = limits.maxBuyUcPerWh;
+  draft.raiseNonce(place);
+}
+
+/** All lanes clear a slot together, so they always have cleared equally many. */
+function clearDueSlots(rules: Rules, draft: Draft, height: number): SlotRecord[] {
+  const regions = rules.regions.map((_, r) => r);
+  const reported = Math.min(...regions.map((r) => reportedSlots(draft.lane(r))));
+  const records: SlotRecord[] = [];
+  for (let cleared = clearedSlots(draft.lane(0)); cleared < reported; cleared++) {
+    const slot = (rules.firstSlot + cleared) as Slot;
+    const offers = regions.map((r) => openSlot(rules, rules.regions[r]!, draft.ownLane(r), slot));
+    const answers = clearMarket(rules, offers);
+    let neighboursUc = 0n;
+    for (const r of regions) {
+      const closed = closeSlot({
+        rules,
+        regionIndex: r,
+        lane: draft.ownLane(r),
+        offer: offers[r]!,
+        answer: answers[r]!,
+        height,
+      });
+      draft.setLane(r, closed.lane);
+      records.push(closed.record);
+      neighboursUc += closed.record.neighboursUc;
+    }
+    assert(neighboursUc === 0n, "what regions owe each other sums to zero");
+  }
+  return records;
+}
+
+/** Per region that cleared something: its history with the new receipts roots. */
+function growHistories(
+  draft: Draft,
+  before: ChainState,
+  records: readonly SlotRecord[],
+): ReadonlyMap<number, HistoryGrowth> {
+  const growths = new Map<number, HistoryGrowth>();
+  if (records.length === 0) return growths;
+  before.lanes.forEach((lane, r) => {
+    const leaves = records.filter((rec) => rec.regionIndex === r).map((rec) => rec.receiptsRoot);
+    const frontier = draft.ownLane(r).columns.historyFrontier;
+    growths.set(r, growHistory({ frontier, length: clearedSlots(lane), leaves }));
+  });
+  return growths;
+}
+
+function rootsOf(
+  before: ChainState,
+  draft: Draft,
+  growths: ReadonlyMap<number, HistoryGrowth>,
+): LaneRoots[] {
+  const written = draft.lanes();
+  return before.laneRoots.map((roots, r) => {
+    const lane = written.get(r);
+    if (lane === undefined) return roots;
+    return { state: laneStateRoot(lane), receipts: growths.get(r)?.root ?? roots.receipts };
+  });
+}
+
+function noncesOf(before: ChainState, draft: Draft): Nonces[] {
+  const written = draft.nonceColumns();
+  return before.nonces.map((nonces, r) => {
+    const column = written.get(r);
+    return column === undefined ? nonces : rootedNonces(column);
+  });
+}
+
+function stateChanges(before: ChainState, after: ChainState, draft: Draft): StoreChange[] {
+  const changes: StoreChange[] = [];
+  for (const [r, lane] of draft.lanes()) {
+    changes.push({ key: laneKey(r), value: encodeLane(r, lane) });
+    changes.push(...pendingChanges(r, before.lanes[r]!, lane));
+  }
+  for (const r of draft.nonceColumns().keys()) {
+    changes.push({ key: admissionKey(r), value: encodeNonces(r, after.nonces[r]!) });
+  }
+  return changes;
+}
+
+function pendingChanges(regionIndex: number, before: Lane, after: Lane): StoreChange[] {
+  const keyOf = (slot: Slot) => pendingKey(regionIndex, slot);
+  const gone = before.pending.filter((pending) => !after.pending.includes(pending));
+  const come = after.pending.filter((pending) => !before.pending.includes(pending));
+  return [
+    ...gone.map(({ report }) => ({ key: keyOf(report.slot), value: null })),
+    ...come.map((pending) => {
+      const key = keyOf(pending.report.slot);
+      return { key, value: encodePending(key, pending.bytes) };
+    }),
+  ];
+}
+
+function recordChanges(
+  rules: Rules,
+  records: readonly SlotRecord[],
+  growths: ReadonlyMap<number, HistoryGrowth>,
+  proof: (regionIndex: number) => Uint8Array[],
+): StoreChange[] {
+  const proofs = new Map([...growths.keys()].map((r) => [r, proof(r)]));
+  const used = new Map<number, number>(); // slots of the region met so far in this block
+  return records.flatMap((record) => {
+    const { regionIndex, slot } = record;
+    const at = used.get(regionIndex) ?? 0;
+    used.set(regionIndex, at + 1);
+    const path = growths.get(regionIndex)!.paths[at]!;
+    const slotIndex = slot - rules.firstSlot;
+    const nodes = [...path, ...proofs.get(regionIndex)!];
+    return [
+      { key: slotKey(regionIndex, slot), value: encodeSlotRecord(record) },
+      {
+        key: proofKey(regionIndex, slot),
+        value: encodeReceiptsPath({ regionIndex, slot, slotIndex, nodes }),
+      },
+    ];
+  });
+}

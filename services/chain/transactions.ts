@@ -1,0 +1,178 @@
+/**
+ * Judges one transaction against a state: an effect, or the first code that applies. Judging changes
+ * nothing, so the mempool and the block use the same function, and a refused transaction leaves no
+ * trace. Order of the checks = order of TRANSACTION_CODE.
+ */
+import { toHex0x } from "../primitives/bytes.ts";
+import { GridError } from "../primitives/errors.ts";
+import { TRANSACTION_BYTES_MAX } from "../primitives/limits.ts";
+import { type Slot, slotAt, slotEndS, type UnixSeconds } from "../primitives/units.ts";
+import { TRANSACTION_CODE, type TransactionCodeName } from "../wire/refusals.ts";
+import {
+  decodeReportTransaction,
+  REPORT_TRANSACTION_TYPE,
+  type Report,
+  type ReportTransaction,
+} from "../wire/report.ts";
+import {
+  decodeMemberTransaction,
+  decodeSetLimits,
+  type Limits,
+  MEMBER_TRANSACTION_TYPE,
+  regionOfMarket,
+  type SignedMemberTransaction,
+} from "../wire/transaction.ts";
+import type { TransactionResult } from "./abci.ts";
+import { type MemberPlace, memberAt } from "./admission.ts";
+import type { CertificateCheck } from "./certificates.ts";
+import { clearedSlots, type Lane, type PendingReport, reportedSlots } from "./lane.ts";
+import { pendingReport } from "./lane.ts";
+import { PENDING_REPORTS_PER_LANE_MAX } from "./lane-root.ts";
+import { CLEARED_SLOTS_MAX } from "./light-client/paths.ts";
+import type { Rules } from "./rules.ts";
+
+/** What a transaction is judged against. */
+export type JudgedState = {
+  lane(regionIndex: number): Lane;
+  nonce(place: MemberPlace): bigint;
+};
+
+export type Judge = {
+  readonly rules: Rules;
+  readonly certifies: CertificateCheck;
+  readonly state: JudgedState;
+  readonly timeS: UnixSeconds | null; // the block's; null before there is one (mempool)
+};
+
+export type Effect =
+  | { readonly kind: "limits"; readonly place: MemberPlace; readonly limits: Limits }
+  | { readonly kind: "report"; readonly regionIndex: number; readonly report: PendingReport };
+
+export type Verdict =
+  | { readonly effect: Effect; readonly result: TransactionResult }
+  | { readonly effect: null; readonly result: TransactionResult };
+
+/** Never throws for any bytes. */
+export function judgeTransaction(judge: Judge, bytes: Uint8Array): Verdict {
+  if (bytes.length > TRANSACTION_BYTES_MAX) {
+    return refuse("oversized", `${bytes.length} bytes, at most ${TRANSACTION_BYTES_MAX}`);
+  }
+  if (bytes[0] === REPORT_TRANSACTION_TYPE) {
+    const transaction = decoded(() => decodeReportTransaction(bytes));
+    return "refusal" in transaction
+      ? transaction.refusal
+      : judgeReport(judge, transaction.value);
+  }
+  if (bytes[0] === MEMBER_TRANSACTION_TYPE) {
+    const transaction = decoded(() => decodeMemberTransaction(bytes));
+    return "refusal" in transaction ? transaction.refusal : judgeMember(judge, transaction.value);
+  }
+  return refuse("malformed", "unknown transaction type");
+}
+
+function decoded<T>(read: () => T): { readonly value: T } | { readonly refusal: Verdict } {
+  try {
+    return { value: read() };
+  } catch (failure) {
+    if (!(failure instanceof GridError)) throw failure;
+    return { refusal: refuse("malformed", failure.message) };
+  }
+}
+
+function judgeMember(judge: Judge, transaction: SignedMemberTransaction): Verdict {
+  const { rules, state } = judge;
+  const { chainId, nonce, to, data, sender } = transaction;
+  if (chainId !== rules.genesis.chainId) {
+    return refuse("chain_mismatched", `chain id ${chainId}, here ${rules.genesis.chainId}`);
+  }
+  if (sender === null) return refuse("signature_invalid", "the signature recovers no key");
+  const place = memberAt(rules.directory, sender);
+  if (place === null) return refuse("sender_unknown", `no member has ${toHex0x(sender)}`);
+  const next = state.nonce(place);
+  if (BigInt(nonce) < next) return refuse("nonce_stale", `nonce ${nonce}, next is ${next}`);
+  if (BigInt(nonce) > next) return refuse("nonce_gapped", `nonce ${nonce}, next is ${next}`);
+  const regionIndex = regionOfMarket(to);
+  if (regionIndex === null || regionIndex >= rules.regions.length) {
+    return refuse("destination_unknown", `no region's market at ${toHex0x(to)}`);
+  }
+  const limits = decodeSetLimits(data);
+  if (limits === null) return refuse("call_unknown", "not setLimits(int64,int64) with prices");
+  if (regionIndex !== place.regionIndex) {
+    return refuse("member_elsewhere", `a member of region ${place.regionIndex}`);
+  }
+  const pending = state.lane(regionIndex).columns.pendingFromSlot[place.memberIndex]!;
+  if (pending !== 0n) {
+    return refuse("limits_pending", `an earlier change waits for slot ${pending} to clear`);
+  }
+  return accept({ kind: "limits", place, limits });
+}
+
+function judgeReport(judge: Judge, transaction: ReportTransaction): Verdict {
+  const { rules, state, timeS } = judge;
+  const { report } = transaction;
+  const region = rules.regions[report.regionIndex];
+  if (region === undefined) return refuse("report_malformed", `no region ${report.regionIndex}`);
+  const { meterCount } = region.roster;
+  if (report.importWh.length !== meterCount) {
+    return refuse("report_malformed", `${report.importWh.length} meters, region: ${meterCount}`);
+  }
+  const unordered = orderRefusal(rules, state.lane(report.regionIndex), report.slot);
+  if (unordered !== null) return refuse("report_unordered", unordered);
+  if (!judge.certifies(transaction)) {
+    return refuse("certificate_invalid", `no quorum of ${rules.committee.quorum} signed this`);
+  }
+  const { configDigest } = rules.committee;
+  if (report.configDigest.some((byte, i) => byte !== configDigest[i])) {
+    return refuse("config_mismatched", "made under another oracle configuration");
+  }
+  const endS = slotEndS(report.slot, rules.genesis.slotS);
+  if (timeS !== null && endS > timeS) {
+    return refuse("report_premature", `slot ${report.slot} ends at ${endS}, now ${timeS}`);
+  }
+  const late = lateRefusal(rules, report);
+  if (late !== null) return refuse("late_invalid", late);
+  const { regionIndex } = report;
+  const bytes = transaction.reportBytes.slice(); // the caller keeps its own
+  return accept({ kind: "report", regionIndex, report: pendingReport(bytes) });
+}
+
+function orderRefusal(rules: Rules, lane: Lane, slot: Slot): string | null {
+  const reported = reportedSlots(lane);
+  const next = rules.firstSlot + reported;
+  if (slot !== next) return `slot ${slot}, next is ${next}`;
+  if (reported - clearedSlots(lane) >= PENDING_REPORTS_PER_LANE_MAX) {
+    return `${PENDING_REPORTS_PER_LANE_MAX} reports wait for other regions`;
+  }
+  return reported >= CLEARED_SLOTS_MAX ? "the chain has cleared all its slots" : null;
+}
+
+/**
+ * A late entry's slot is before the report's, not before genesis, and its correction window is still
+ * open when the report's slot starts. Judged by slots, not by the block's time: a certified report
+ * stays valid however long it waits.
+ */
+function lateRefusal(rules: Rules, report: Report): string | null {
+  const { slotS, oracle } = rules.genesis;
+  for (const { slot, meterIndex } of report.late) {
+    const where = `meter ${meterIndex}, slot ${slot}`;
+    if (slot >= report.slot) return `${where}: counted by this report's own columns or later`;
+    if (slot < rules.firstSlot) return `${where}: before genesis`;
+    if ((report.slot - slot - 1) * slotS > oracle.correctionWindowS) {
+      return `${where}: the correction window has closed`;
+    }
+  }
+  return null;
+}
+
+/** Limits never change inside a slot: they hold from the slot after the one the block falls in. */
+export function limitsFromSlot(rules: Rules, timeS: UnixSeconds): Slot {
+  return (slotAt(timeS, rules.genesis.slotS) + 1) as Slot;
+}
+
+function accept(effect: Effect): Verdict {
+  return { effect, result: { code: TRANSACTION_CODE.ok, info: "" } };
+}
+
+function refuse(code: TransactionCodeName, info: string): Verdict {
+  return { effect: null, result: { code: TRANSACTION_CODE[code], info } };
+}

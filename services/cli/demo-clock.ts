@@ -1,0 +1,57 @@
+/**
+ * The demo's market clock: many market seconds per real second, and never back, over restarts too.
+ *
+ * It reserves time ahead in a small file and never shows more than is reserved; a start goes on at
+ * the end of the last reservation. So a reading signed before a kill is never in the future after.
+ */
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import type { Clock } from "../primitives/clock.ts";
+import { type UnixSeconds, unixSeconds } from "../primitives/units.ts";
+
+/** Real seconds reserved at a time, and how often. */
+const RESERVED_S = 3;
+const RENEW_MS = 500;
+
+export type DemoClock = Clock & {
+  /** Stops reserving; the file then holds the time shown last. */
+  stop(): void;
+};
+
+export function startDemoClock({
+  file,
+  startS,
+  speed,
+}: {
+  file: string;
+  startS: UnixSeconds; // where no file exists yet
+  speed: number; // market seconds per real second, > 0
+}): DemoClock {
+  const originS = readReserved(file) ?? startS;
+  const origin = performance.now();
+  const elapsedS = () => originS + ((performance.now() - origin) / 1000) * speed;
+  let reservedS = originS;
+  const reserve = (untilS: number) => {
+    writeFileSync(`${file}.new`, `${Math.ceil(untilS)}\n`);
+    renameSync(`${file}.new`, file);
+    reservedS = Math.ceil(untilS);
+  };
+  const nowS = () => unixSeconds(Math.floor(Math.min(elapsedS(), reservedS)));
+  reserve(elapsedS() + RESERVED_S * speed);
+  const timer = setInterval(() => reserve(elapsedS() + RESERVED_S * speed), RENEW_MS);
+  return {
+    nowS,
+    stop: () => {
+      clearInterval(timer);
+      reserve(nowS());
+    },
+  };
+}
+
+function readReserved(file: string): number | null {
+  try {
+    const reservedS = Number(readFileSync(file, "utf8"));
+    return Number.isSafeInteger(reservedS) && reservedS >= 0 ? reservedS : null;
+  } catch {
+    return null; // no file: the first start
+  }
+}

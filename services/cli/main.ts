@@ -1,0 +1,51 @@
+/**
+ * The command `gridlane`. Each subcommand is a file; this one mounts them, and turns every ending
+ * into an exit code (`talk.ts`).
+ */
+import { Command } from "commander";
+import { demoCommand } from "./demo.ts";
+import { doctorCommand } from "./doctor.ts";
+import { initCommand } from "./init.ts";
+import { metersCommand } from "./meters.ts";
+import { pairCommand } from "./pair.ts";
+import { nodeCommand } from "./run-node.ts";
+import { statusCommand } from "./status.ts";
+import { reportFailure, say } from "./talk.ts";
+import { VERSION } from "./version.ts";
+
+const program = new Command("gridlane")
+  .description("A local energy market that its members own.")
+  .version(VERSION)
+  .exitOverride()
+  .configureOutput({ writeErr: (text) => say(text.trimEnd()) })
+  .showHelpAfterError("(add --help for the options)")
+  .addHelpText(
+    "after",
+    `
+Examples:
+  gridlane demo                         a living market of three regions, on this machine
+  gridlane init village                 a new community in ./village
+  gridlane node --config village/gridlane.yaml
+  gridlane status --json
+
+Exit codes: 0 ok, 1 error, 2 usage, 3 config, 4 unhealthy.
+Data goes to stdout, everything else to stderr.`,
+  );
+
+for (const command of [
+  demoCommand(),
+  initCommand(),
+  nodeCommand(),
+  metersCommand(),
+  statusCommand(),
+  doctorCommand(),
+  pairCommand(),
+]) {
+  program.addCommand(command.exitOverride().copyInheritedSettings(program));
+}
+
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  process.exitCode = reportFailure(error, process.argv.includes("--json") ? "json" : "text");
+}

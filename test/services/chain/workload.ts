@@ -1,0 +1,118 @@
+/**
+ * Random but reproducible traffic for the market chain: reports of every region in step or out of
+ * step, changes of limits, late entries, and transactions that must fail. Equal seeds give equal
+ * blocks.
+ */
+import type { Block } from "../../../services/chain/abci.ts";
+import { createPrng, type Prng } from "../../../services/primitives/prng.ts";
+import type { UnixSeconds } from "../../../services/primitives/units.ts";
+import type { LateEntry } from "../../../services/wire/report.ts";
+import { createMarketFixture, type MarketFixture } from "../../support/market-fixture.ts";
+
+/** Two coupled regions and one under the mid-market rate, with meters of every role. */
+export function threeRegions(): MarketFixture {
+  return createMarketFixture({
+    label: "three regions",
+    regions: [
+      {
+        id: "east",
+        mechanism: "uniform-price",
+        limits: [
+          { minSellUcPerWh: 12_000, maxBuyUcPerWh: 28_000 },
+          undefined,
+          { minSellUcPerWh: 9_000, maxBuyUcPerWh: 20_000 },
+        ],
+      },
+      { id: "west", mechanism: "uniform-price", limits: [undefined, undefined] },
+      {
+        id: "south",
+        limits: [undefined, undefined],
+        meters: [
+          { role: "feeder", memberIndex: null },
+          { role: "grid", memberIndex: 0 },
+          { role: "production", memberIndex: 0 },
+          { role: "grid", memberIndex: 1 },
+          { role: "grid", memberIndex: 1 },
+        ],
+      },
+    ],
+    lines: [
+      { from: "east", to: "west", capacityWh: 600, feeUcPerWh: 1_500 },
+      { from: "west", to: "east", capacityWh: 600, feeUcPerWh: 1_500 },
+      { from: "east", to: "south", capacityWh: 100, feeUcPerWh: 0 },
+    ],
+    oracleMembers: 2,
+  });
+}
+
+/** A region's report of a slot with random energy. */
+export function randomReport(
+  fixture: MarketFixture,
+  prng: Prng,
+  at: { readonly regionIndex: number; readonly slotIndex: number },
+  late: readonly LateEntry[] = [],
+): Uint8Array {
+  const { meters } = fixture.genesis.regions[at.regionIndex]!;
+  const energy = () => (prng.below(3) === 0 ? 0 : prng.below(1500));
+  return fixture.reportTransaction({
+    ...at,
+    importWh: meters.map(energy),
+    exportWh: meters.map(energy),
+    quality: meters.map(() => prng.below(4)),
+    late,
+  });
+}
+
+/** Blocks of `slots` slots, each slot's reports spread over one or two blocks. */
+export function randomBlocks(fixture: MarketFixture, seed: string, slots: number): Block[] {
+  const prng = createPrng(seed);
+  const regions = fixture.genesis.regions.map((_, r) => r);
+  const nonces = new Map<string, number>();
+  const blocks: Block[] = [];
+  const push = (slotIndex: number, transactions: Uint8Array[]) => {
+    const timeS = (fixture.slotEndS(slotIndex) + 60 + blocks.length) as UnixSeconds;
+    blocks.push({ height: blocks.length + 1, timeS, transactions });
+  };
+  const held: Uint8Array[][] = regions.map(() => []); // reports not sent yet
+  for (let slotIndex = 0; slotIndex < slots; slotIndex++) {
+    const first: Uint8Array[] = [];
+    const second: Uint8Array[] = [];
+    for (const r of regions) {
+      held[r]!.push(
+        randomReport(fixture, prng, { regionIndex: r, slotIndex }, lateOf(fixture, prng, slotIndex)),
+      );
+      if (prng.below(5) === 0 && slotIndex < slots - 1) continue; // a region that lags
+      (prng.below(2) === 0 ? first : second).push(...held[r]!.splice(0));
+    }
+    if (prng.below(2) === 0) first.push(randomChange(fixture, prng, nonces));
+    if (prng.below(3) === 0) second.push(Uint8Array.of(prng.below(256), prng.below(256)));
+    push(slotIndex, first);
+    if (prng.below(4) === 0) push(slotIndex, []);
+    push(slotIndex, second);
+  }
+  return blocks;
+}
+
+function lateOf(fixture: MarketFixture, prng: Prng, slotIndex: number): LateEntry[] {
+  if (slotIndex === 0 || prng.below(3) > 0) return [];
+  const slot = fixture.slotAtIndex(slotIndex - 1);
+  return [{ slot, meterIndex: 1, importWh: prng.below(500), exportWh: prng.below(500), quality: 0 }];
+}
+
+/** The next change of some member; it may meet one that still waits, and then it fails. */
+function randomChange(
+  fixture: MarketFixture,
+  prng: Prng,
+  nonces: Map<string, number>,
+): Uint8Array {
+  const regionIndex = prng.below(2);
+  const memberIndex = prng.below(2);
+  const key = `${regionIndex}/${memberIndex}`;
+  const nonce = nonces.get(key) ?? 0;
+  nonces.set(key, nonce + 1);
+  const limits = {
+    minSellUcPerWh: 8_000 + prng.below(10_000),
+    maxBuyUcPerWh: 20_000 + prng.below(10_000),
+  };
+  return fixture.limitsTransaction({ regionIndex, memberIndex, nonce, limits });
+}
