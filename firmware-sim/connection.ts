@@ -6,6 +6,7 @@
  * sent again, oldest first, in the bytes that were signed once. A record is done only by the
  * oracle's signed receipt over these very bytes; a PUBACK alone means nothing but "on its way".
  */
+import { Socket } from "node:net";
 import { connect, type MqttClient } from "mqtt";
 import { sha256 } from "../services/crypto/hash.ts";
 import { bytesEqual, toHex } from "../services/primitives/bytes.ts";
@@ -124,6 +125,9 @@ export class Connection {
       queueQoSZero: false,
     });
     this.#client = client;
+    // A reading is one small packet: Nagle's algorithm would hold it back for the peer's delayed
+    // acknowledgement, some 40 ms each way.
+    if (client.stream instanceof Socket) client.stream.setNoDelay(true);
     client.on("connect", () => this.#subscribe(client));
     client.on("message", (_topic, payload) => {
       if (client === this.#client) this.#receive(Uint8Array.from(payload));

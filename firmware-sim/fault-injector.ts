@@ -2,8 +2,8 @@
  * Applies a plan of faults to a stream of genuine records.
  *
  * Rules compose: each adds its own transmissions behind the record, and none disturbs what another
- * added; once a rule has lost the record, the rules after it have nothing to act on. Which records a
- * rule hits depends on seed, device and sequence number alone, so a restart repeats no draw.
+ * added; once a rule has lost the record, the rules after it have nothing to act on. Which records
+ * a rule hits depends on seed, device and sequence number alone, so a restart repeats no draw.
  */
 import { toHex } from "../services/primitives/bytes.ts";
 import { GridError } from "../services/primitives/errors.ts";

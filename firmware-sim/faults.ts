@@ -1,10 +1,11 @@
 /**
  * Faults that meters, links and forgers put into a stream of records, as data: a fault says what
- * follows a record on the wire, and whether the record itself is lost. `fault-injector.ts` applies a
- * plan of them.
+ * follows a record on the wire, and whether the record itself is lost. `fault-injector.ts` applies
+ * a plan of them.
  *
- * Each fault breaks one rule of the oracle and no other, so its code in `expects` is the test. What
- * is forged beside a record takes the next sequence number, since a refused record takes none.
+ * Each fault breaks one rule of the oracle and no other, so its code in `expects` is the test.
+ * What is forged beside a record takes the next sequence number, since a refused record takes
+ * none.
  */
 import { concatBytes } from "../services/primitives/bytes.ts";
 import { READING_BYTES_MAX, READING_FUTURE_S_MAX } from "../services/primitives/limits.ts";

@@ -19,7 +19,7 @@ import { Journal } from "./journal.ts";
 import { Meters, type Outgoing } from "./meters.ts";
 import type { EnergySource } from "./profiles/energy-source.ts";
 import type { Device } from "./provision.ts";
-import { Publisher } from "./publisher.ts";
+import { checkBrokerUrl, Publisher } from "./publisher.ts";
 
 export type Pace =
   | {
@@ -70,6 +70,7 @@ export type FleetOptions = {
  * @throws GridError argument_invalid, and what `Journal.open` throws
  */
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
+  checkBrokerUrl(options.brokerUrl);
   const firstSlot = options.firstSlot ?? options.source.firstSlot;
   if (firstSlot === null) throw invalid("firstSlot", "-", "this source needs a first slot");
   const { pace, source } = options;

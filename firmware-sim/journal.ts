@@ -2,15 +2,15 @@
  * The meters' journal: what a fleet must not forget, in one `level` database for the process.
  *
  * Safe at any instant, kill -9 and power loss included:
- * 1. `commit` writes the new states and the still unsigned records of a slot, for all meters, in one
- *    batch with sync. So registers and sequence numbers are durable before anything is signed.
+ * 1. `commit` writes the new states and the still unsigned records of a slot, for all meters, in
+ *    one batch with sync. So registers and sequence numbers are durable before anything is signed.
  * 2. Signing is deterministic (RFC 8032, RFC 6979): signed bytes that a power loss took are made
  *    again from the unsigned record, byte for byte. `storeSigned` needs no sync.
- * 3. A record leaves only by `settle`, on the oracle's signed receipt. A deletion that a crash took
- *    back is a record sent once more, and answered with the same receipt.
+ * 3. A record leaves only by `settle`, on the oracle's signed receipt. A deletion that a crash
+ *    took back is a record sent once more, and answered with the same receipt.
  *
- * A record is new, then sent (PUBACK seen; remembered in memory only, for after a restart everything
- * unreceipted is sent again), then gone: receipted, or moved to the refused list.
+ * A record is new, then sent (PUBACK seen; remembered in memory only, for after a restart
+ * everything unreceipted is sent again), then gone: receipted, or moved to the refused list.
  */
 import { Level } from "level";
 import { assert, GridError } from "../services/primitives/errors.ts";

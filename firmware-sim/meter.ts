@@ -113,7 +113,7 @@ export function closeInterval({
   return { state: next, reading };
 }
 
-/** The record before it is signed, as it waits in the journal: an envelope with a zero signature. */
+/** The record before it is signed, as the journal holds it: an envelope with a zero signature. */
 export function unsignedRecord(device: Device, reading: Reading): Uint8Array {
   return encodeEnvelope({
     algorithm: device.key.algorithm,

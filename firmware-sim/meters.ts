@@ -1,7 +1,7 @@
 /**
- * All meters of a fleet at the end of a slot: measure, number, persist, sign. In this order, so that
- * whatever stops the process, a sequence number stands for one content, and a register for the
- * energy of each slot once.
+ * All meters of a fleet at the end of a slot: measure, number, persist, sign. In this order, so
+ * that whatever stops the process, a sequence number stands for one content, and a register for
+ * the energy of each slot once.
  */
 import { toHex } from "../services/primitives/bytes.ts";
 import { assert } from "../services/primitives/errors.ts";

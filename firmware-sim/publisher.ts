@@ -36,7 +36,7 @@ export class Publisher {
   /** @throws GridError argument_invalid if the URL is none of MQTT */
   constructor(options: PublisherOptions) {
     const { brokerUrl, oracleReceiptPublicKey } = options;
-    checkUrl(brokerUrl);
+    checkBrokerUrl(brokerUrl);
     const timing = { ...TIMING_DEFAULT, ...options.timing };
     const prng = createPrng(`gridlane/publisher/${options.seed}`);
     for (const device of options.devices) {
@@ -111,7 +111,8 @@ export class Publisher {
   }
 }
 
-function checkUrl(brokerUrl: string): void {
+/** @throws GridError argument_invalid */
+export function checkBrokerUrl(brokerUrl: string): void {
   const protocol = URL.canParse(brokerUrl) ? new URL(brokerUrl).protocol : "";
   if (protocol === "mqtt:" || protocol === "mqtts:") return;
   throw new GridError("argument_invalid", `${brokerUrl} is no mqtt:// or mqtts:// URL`, {

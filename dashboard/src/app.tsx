@@ -1,9 +1,10 @@
 /** The frame around every page: header, live indicator, banner, the page of the address, footer. */
-import { computed, signal } from "@preact/signals";
+import { computed, signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Region, Status } from "../../services/wire/api.ts";
 import { t, tCount } from "./messages.ts";
 import { parseRoute, type Route, routeHash } from "./model/route.ts";
+import { asFailure } from "./state/api-client.ts";
 import * as locale from "./state/locale.ts";
 import {
   health,
@@ -13,7 +14,7 @@ import {
   regions,
   status,
 } from "./state/market.ts";
-import { forgetSession, session } from "./state/session.ts";
+import { session, unpair } from "./state/session.ts";
 import { theme, toggleTheme } from "./state/theme.ts";
 import { BillPage } from "./views/bill-page.tsx";
 import { Failure, Skeleton } from "./views/failure.tsx";
@@ -141,6 +142,15 @@ function MarketPage(props: {
 
 function Footer() {
   const known = status.value.value;
+  const refusal = useSignal<string | null>(null);
+  const forget = async () => {
+    try {
+      await unpair();
+      refusal.value = null;
+    } catch (error) {
+      refusal.value = asFailure(error).message;
+    }
+  };
   if (known === null) return <footer class="foot" />;
   return (
     <footer class="foot">
@@ -155,10 +165,11 @@ function Footer() {
           time: locale.clock(known.blockTimeS),
         })}
         {session.value !== null && (
-          <button type="button" class="button-link" onClick={forgetSession}>
+          <button type="button" class="button-link" onClick={() => void forget()}>
             {t("nav.forget")}
           </button>
         )}
+        {refusal.value !== null && <span role="alert">{refusal.value}</span>}
       </p>
     </footer>
   );

@@ -7,6 +7,7 @@ import "./styles/tokens.css";
 import "./styles/frame.css";
 import "./styles/parts.css";
 import "./styles/pages.css";
+import "./styles/motion.css";
 
 const root = document.getElementById("app");
 if (root !== null) render(<App />, root);

@@ -1,10 +1,10 @@
 /**
- * Who lives in a simulated home and what they switch on: base load, fridge, light, cooking, laundry,
- * dishes, and for some an electric car or a heat pump.
+ * Who lives in a simulated home and what they switch on: base load, fridge, light, cooking,
+ * laundry, dishes, and for some an electric car or a heat pump.
  *
- * A day's runs depend on (seed, home, day) alone; a run may reach into the next day, so a day's load
- * is its own runs and the tail of yesterday's. Powers and times are typical of European homes (about
- * 2 to 5 MWh a year without car and heat pump), not fitted to a data set.
+ * A day's runs depend on (seed, home, day) alone; a run may reach into the next day, so a day's
+ * load is its own runs and the tail of yesterday's. Powers and times are typical of European homes
+ * (about 2 to 5 MWh a year without car and heat pump), not fitted to a data set.
  */
 import type { Prng } from "../../services/primitives/prng.ts";
 import type { Panels } from "./panels.ts";

@@ -3,8 +3,8 @@
  *
  * | form | header | values |
  * | --- | --- | --- |
- * | community | `hour_start_local` or `timestamp`, then `<home>_load_kwh`, `<home>_pv_kwh` | kWh of the row |
- * | Ausgrid | empty or `timestamp`, then `GC` (load), `CL` (controlled load), `GG` (gross PV) | mean kW |
+ * | community | `hour_start_local` or `timestamp`, `<home>_load_kwh`, `<home>_pv_kwh` | kWh |
+ * | Ausgrid | empty or `timestamp`, `GC` (load), `CL` (controlled load), `GG` (PV) | mean kW |
  * | HAMLET | `timestamp,electricity` | mean W of one home's load |
  *
  * Any other column is ignored and reported. HAMLET's per-unit PV tables carry the same header as

@@ -1,8 +1,8 @@
 /**
  * A replay as an energy source: registers between the rows.
  *
- * A register is `round(total)`, linear inside a row; a slot's energy is the difference of two, so the
- * slots of any stretch sum to its registers' difference, to the Wh.
+ * A register is `round(total)`, linear inside a row; a slot's energy is the difference of two, so
+ * the slots of any stretch sum to its registers' difference, to the Wh.
  */
 import { assert } from "../../services/primitives/errors.ts";
 import type { EnergySource, HomeEnergy } from "./energy-source.ts";

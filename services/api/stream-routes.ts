@@ -1,6 +1,7 @@
 /** The event stream's door: `status` first, then `block`, each with its height as id. */
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { toHex0x } from "../primitives/bytes.ts";
+import { StreamBlock, StreamReset } from "../wire/api.ts";
 import type { ApiContext, ApiEnv } from "./context.ts";
 import { refusals } from "./documents.ts";
 import { slotSummary } from "./slot-views.ts";
@@ -42,6 +43,9 @@ const HEADERS = {
 };
 
 export function installStreamRoute(app: OpenAPIHono<ApiEnv>, hub: StreamHub): void {
+  // OpenAPI has no words for events, so their data stand in the document as components.
+  app.openAPIRegistry.register("StreamBlock", StreamBlock);
+  app.openAPIRegistry.register("StreamReset", StreamReset);
   app.openapi(
     createRoute({
       method: "get",

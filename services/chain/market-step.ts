@@ -10,7 +10,7 @@ import { checkWitness } from "../market/witness.ts";
 import { assert } from "../primitives/errors.ts";
 import type { MicroCents } from "../primitives/units.ts";
 import { membersFirst } from "../settlement/book.ts";
-import type { LineTotals } from "../settlement/slot.ts";
+import { type LineTotals, NO_LINES } from "../settlement/slot.ts";
 import type { LineFlow } from "../wire/slot-record.ts";
 import type { MarketAnswer, Offer } from "./lane-phases.ts";
 import type { Rules } from "./rules.ts";
@@ -33,6 +33,7 @@ export function clearMarket(
   const fills = regions.map((orders, node) =>
     membersFirst(orders, coupling.clearings[node]!.fillWh),
   );
+  const totals = lineTotals(rules, coupling);
   regionOfNode.forEach((r, node) => {
     const clearing = coupling.clearings[node]!;
     answers[r] = {
@@ -40,32 +41,31 @@ export function clearMarket(
       priceHighUcPerWh: clearing.priceHighUcPerWh,
       priceUcPerWh: clearing.priceUcPerWh,
       fillWh: fills[node]!,
-      lines: lineTotals(rules, coupling, node),
+      lines: totals[node]!,
       flows: regionFlows(rules, coupling, r),
     };
   });
   return answers;
 }
 
-function lineTotals(rules: Rules, coupling: Coupling, node: number): LineTotals {
-  let inflowWh = 0;
-  let outflowWh = 0;
-  let inflowFeesUc = 0n;
-  let inflowRentUc = 0n;
-  rules.market.lines.forEach((line, l) => {
-    if (line.from === node) outflowWh += coupling.flowWh[l]!;
-    if (line.to !== node) return;
-    inflowWh += coupling.flowWh[l]!;
-    inflowFeesUc += coupling.feesUc[l]!;
-    inflowRentUc += coupling.rentUc[l]!;
+/** By node: what its lines brought and took, with the money of those that end in it. */
+function lineTotals({ market }: Rules, coupling: Coupling): readonly LineTotals[] {
+  const totals = market.regionOfNode.map(() => ({ ...NO_LINES }));
+  market.lines.forEach((line, l) => {
+    const flowWh = coupling.flowWh[l]!;
+    totals[line.from]!.outflowWh += flowWh;
+    const end = totals[line.to]!;
+    end.inflowWh += flowWh;
+    end.inflowFeesUc += coupling.feesUc[l]!;
+    end.inflowRentUc += coupling.rentUc[l]!;
   });
-  return { inflowWh, outflowWh, inflowFeesUc, inflowRentUc };
+  return totals;
 }
 
 /** Of all genesis lines that touch the region; lines outside the market carry nothing. */
 function regionFlows(rules: Rules, coupling: Coupling, regionIndex: number): LineFlow[] {
   return rules.regions[regionIndex]!.touchingLines.map((lineIndex) => {
-    const l = rules.market.lineIndex.indexOf(lineIndex);
+    const l = rules.market.lineOfGenesis[lineIndex]!;
     const energyWh = l < 0 ? 0 : coupling.flowWh[l]!;
     const rentUc = (l < 0 ? 0n : coupling.rentUc[l]!) as MicroCents;
     return { lineIndex, energyWh, rentUc };

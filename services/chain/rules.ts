@@ -31,7 +31,7 @@ export type RegionRules = {
 export type MarketRules = {
   readonly regionOfNode: readonly number[];
   readonly lines: readonly Line[]; // between nodes
-  readonly lineIndex: readonly number[]; // of each, in genesis
+  readonly lineOfGenesis: Int32Array; // genesis line -> position in `lines`, -1: not in the market
 };
 
 export type Rules = {
@@ -81,17 +81,17 @@ function marketRules(genesis: Genesis): MarketRules {
   );
   const nodeOf = new Map(regionOfNode.map((r, node) => [genesis.regions[r]!.id, node]));
   const lines: Line[] = [];
-  const lineIndex: number[] = [];
+  const lineOfGenesis = new Int32Array(genesis.lines.length).fill(-1);
   genesis.lines.forEach((line, l) => {
     const from = nodeOf.get(line.from);
     const to = nodeOf.get(line.to);
     // A region under another mechanism trades with its retailer alone: its lines carry nothing.
     if (from === undefined || to === undefined) return;
     const { id, capacityWh, feeUcPerWh } = line;
+    lineOfGenesis[l] = lines.length;
     lines.push({ id, from, to, capacityWh, feeUcPerWh });
-    lineIndex.push(l);
   });
-  return { regionOfNode, lines, lineIndex };
+  return { regionOfNode, lines, lineOfGenesis };
 }
 
 function capacitiesAt(market: MarketRules, node: number): LineCapacities {

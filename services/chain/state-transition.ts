@@ -124,8 +124,10 @@ function growHistories(
 ): ReadonlyMap<number, HistoryGrowth> {
   const growths = new Map<number, HistoryGrowth>();
   if (records.length === 0) return growths;
+  const grown = before.lanes.map((): Uint8Array[] => []);
+  for (const record of records) grown[record.regionIndex]!.push(record.receiptsRoot);
   before.lanes.forEach((lane, r) => {
-    const leaves = records.filter((rec) => rec.regionIndex === r).map((rec) => rec.receiptsRoot);
+    const leaves = grown[r]!;
     const frontier = draft.ownLane(r).columns.historyFrontier;
     growths.set(r, growHistory({ frontier, length: clearedSlots(lane), leaves }));
   });

@@ -41,8 +41,8 @@ type DemoOptions = {
   json?: true;
 };
 
-/** The demo begins on a June morning, when roofs have something to sell. */
-const DEMO_STARTS_AT = new Date("2026-06-20T07:00:00Z");
+/** The demo begins at sunrise on a day in June, when roofs begin to have something to sell. */
+const DEMO_STARTS_AT = new Date("2026-06-20T04:00:00Z");
 
 export function demoCommand(): Command {
   return new Command("demo")

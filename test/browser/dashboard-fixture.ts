@@ -8,6 +8,7 @@ import { readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { type ServerType, serve } from "@hono/node-server";
 import { type Context, Hono } from "hono";
+import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { streamSSE } from "hono/streaming";
 import type { z } from "zod";
 import {
@@ -156,9 +157,12 @@ function detailOf(region: RegionFact, slot: number, paired: boolean): wire.SlotD
 function windowSummary(window: wire.EnergyWindow, scale: number): wire.EnergySummary {
   const slots = { last: 1, today: 56, all: 1210 }[window];
   const unit = Math.round({ last: 1, today: 42, all: 860 }[window] * scale);
-  const [ownUseWh, exportWh, importWh] = [118 * unit, 291 * unit, 96 * unit];
-  const [soldWh, neighbourSoldWh] = [150 * unit, 21 * unit];
-  const [boughtWh, neighbourBoughtWh] = [61 * unit, 6 * unit];
+  const isHome = scale === 1;
+  const [ownUseWh, exportWh, importWh] = isHome
+    ? [118 * unit, 291 * unit, 96 * unit]
+    : [74 * unit, 196 * unit, 131 * unit];
+  const [soldWh, neighbourSoldWh] = isHome ? [150 * unit, 21 * unit] : [102 * unit, 9 * unit];
+  const [boughtWh, neighbourBoughtWh] = isHome ? [61 * unit, 6 * unit] : [102 * unit, 3 * unit];
   const retailerSoldWh = exportWh - soldWh - neighbourSoldWh;
   const retailerBoughtWh = importWh - boughtWh - neighbourBoughtWh;
   const earnedUc = (soldWh + neighbourSoldWh) * 19_000 + retailerSoldWh * FEED_IN;
@@ -312,7 +316,7 @@ export async function startFixture(distDirectory: string): Promise<DashboardFixt
   ): Response => c.json(schema.parse(value) as object);
   const refuse = (c: Context, status: 401 | 404 | 500, message: string) =>
     c.json(wire.ApiError.parse({ code: "refused", message, facts: {} }), status);
-  const paired = (c: Context) => c.req.header("authorization") === `Bearer ${TOKEN}`;
+  const paired = (c: Context) => getCookie(c, "gridlane_session") === TOKEN;
   const isCleared = (slot: number) => slot <= lastSlot && !MISSING.includes(slot);
   const regionOf = (c: Context) => REGIONS.find((region) => region.id === c.req.param("id"));
 
@@ -357,7 +361,12 @@ export async function startFixture(distDirectory: string): Promise<DashboardFixt
   app.post("/api/v1/session", async (c) => {
     const { code } = wire.SessionRequest.parse(await c.req.json());
     if (code !== PAIRING_CODE) return refuse(c, 401, "this code is unknown or has expired");
+    setCookie(c, "gridlane_session", TOKEN, { httpOnly: true, sameSite: "Strict" });
     return answer(c, wire.Session, { token: TOKEN, region: "sonnenfeld", label: "Home 04" });
+  });
+  app.delete("/api/v1/session", (c) => {
+    deleteCookie(c, "gridlane_session");
+    return c.body(null, 204);
   });
   app.use("/api/v1/me/*", async (c, next) =>
     paired(c) ? next() : refuse(c, 401, "this needs a valid session"),

@@ -1,6 +1,7 @@
 /**
  * Method: each fault on one genuine record, checked for the one rule it breaks and for none other,
- * by the wire format's own reader and verifier; then plans: shares, windows, composition, repetition.
+ * by the wire format's own reader and verifier; then plans: shares, windows, composition,
+ * repetition.
  */
 import { expect, test } from "vitest";
 import { createFaultInjector, FAULT_HISTORY_MAX } from "../../firmware-sim/fault-injector.ts";
@@ -96,7 +97,7 @@ test("malformed and oversized: no readings", () => {
   expect(addedBy("oversized").added[0]!.bytes).toHaveLength(READING_BYTES_MAX + 1);
 });
 
-test("unknown-device and borrowed-topic: well signed by a stranger, on its own or on our topic", () => {
+test("unknown-device and borrowed-topic: well signed by a stranger, on either topic", () => {
   for (const fault of ["unknown-device", "borrowed-topic"] as const) {
     const { added } = addedBy(fault);
     const { reading } = decodeReading(added[0]!.bytes);

@@ -1,4 +1,4 @@
-/** Method: the life of a record across reopening, the limits at their edge, and what can go wrong. */
+/** Method: the life of a record across reopening, limits at their edge, what can go wrong. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Level } from "level";
@@ -34,7 +34,7 @@ const commit = (journal: Journal, records: JournalRecord[]) =>
 const summary = (journal: Journal, device: string) =>
   journal.records(device).map(({ seq, state, bytes }) => [seq, state, ...bytes]);
 
-test("new, sent, receipted: only a receipt removes, and reopening forgets nothing else", async () => {
+test("new, sent, receipted: only a receipt removes, reopening forgets nothing else", async () => {
   const directory = await testDirectory();
   let journal = await Journal.open(directory);
   expect([journal.nextSlot, journal.state(A)]).toEqual([null, null]);

@@ -1,7 +1,8 @@
 /**
  * Method: a fleet in a child process is killed (SIGKILL) again and again, each time as a random
- * number of records has arrived, while the oracle drops some receipts; the last run may finish. Then
- * nothing is missing, nothing is counted twice, and no sequence number was signed for two contents.
+ * number of records has arrived, while the oracle drops some receipts; the last run may finish.
+ * Then nothing is missing, nothing is counted twice, and no sequence number was signed for two
+ * contents.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -20,8 +21,8 @@ import {
 import { TAKE, TestOracle } from "./support/oracle.ts";
 
 afterAll(removeTestDirectories);
-const SLOTS = 60;
-const KILLS = 7;
+const SLOTS = 40;
+const KILLS = 6;
 
 test(`nothing is lost by ${KILLS} kills at random moments`, async () => {
   const chance = createPrng("kill");
@@ -35,7 +36,7 @@ test(`nothing is lost by ${KILLS} kills at random moments`, async () => {
     spawn(process.execPath, ["--import", "tsx", script, argument], { stdio: "inherit" });
 
   for (let kill = 0; kill < KILLS; kill++) {
-    const killAt = oracle.arrivals.length + 1 + chance.below(60);
+    const killAt = oracle.arrivals.length + 1 + chance.below(36);
     const child = run();
     oracle.onArrival = () => {
       if (oracle.arrivals.length >= killAt) child.kill("SIGKILL");

@@ -1,4 +1,4 @@
-/** Method: the fleet of a small plan by hand, then the laws: same plan same fleet, nothing shared. */
+/** Method: a small plan's fleet by hand, then the laws: same plan same fleet, nothing shared. */
 import { expect, test } from "vitest";
 import { provisionFleet } from "../../firmware-sim/provision.ts";
 import { isRegistrableEd25519Key } from "../../services/crypto/ed25519.ts";
@@ -38,7 +38,7 @@ test("grid meters in home order, then production meters, then the feeder", () =>
   ]);
 });
 
-test("same plan, same fleet; another seed or region, nothing in common; more homes, same keys", () => {
+test("same plan, same fleet; another seed or region, nothing shared; more homes, same keys", () => {
   const plan = (seed: string, id: string, count: number) =>
     provisionFleet({ seed, regions: [{ id, homes: homes(count) }] }).devices;
   expect(plan("s", "north", 20)).toEqual(plan("s", "north", 20));

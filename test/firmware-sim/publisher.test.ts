@@ -6,7 +6,7 @@
 import { afterEach, expect, test } from "vitest";
 import type { LinkState, Timing, Transmission } from "../../firmware-sim/connection.ts";
 import type { JournalRecord } from "../../firmware-sim/journal.ts";
-import type { Device } from "../../firmware-sim/provision.ts";
+import { type Device, provisionFleet } from "../../firmware-sim/provision.ts";
 import { Publisher } from "../../firmware-sim/publisher.ts";
 import { toHex } from "../../services/primitives/bytes.ts";
 import { READINGS_IN_FLIGHT_PER_DEVICE_MAX } from "../../services/primitives/limits.ts";
@@ -106,7 +106,7 @@ test("PUBACK alone ends nothing; at most the window is in flight", async () => {
   expect(oracle.arrivals).toHaveLength(window + 5);
 });
 
-test("no receipt in time: everything unreceipted goes again, oldest first, same bytes", async () => {
+test("no receipt in time: all unreceipted goes again, oldest first, same bytes", async () => {
   const { oracle, publisher, offer, settled } = await setUp({
     policy: ({ copies, record }) => ({ receipts: copies === 1 && record!.reading.seq > 2 ? 0 : 1 }),
     timing: { receiptTimeoutMs: 60 },
@@ -121,7 +121,7 @@ test("no receipt in time: everything unreceipted goes again, oldest first, same 
   expect(resent.map(({ bytes }) => bytes)).toEqual(records.slice(2).map(({ bytes }) => bytes));
 });
 
-test("receipts dropped, doubled and delayed, links cut: all end, once each, in any weather", async () => {
+test("receipts dropped, doubled, delayed, links cut: all end, once each", async () => {
   const weather = createPrng("weather");
   const held: (() => void)[] = [];
   const { oracle, publisher, offer, settled } = await setUp({
@@ -232,7 +232,7 @@ test("what a fault put on the wire is lost with its connection, never sent again
   expect(oracle.arrivals.filter(({ record }) => record === null)).toHaveLength(1);
 });
 
-test("each device has its own credentials, and a wrong password is retried, not fatal", async () => {
+test("each device has its own password, and a wrong one is retried, not fatal", async () => {
   const { oracle, publisher, offer, settled, links } = await setUp({});
   oracle.passwords = new Map([[NAME, "another"]]);
   offer(signedRecords(DEVICE, 1));
@@ -256,6 +256,18 @@ test("nobody listens at the broker's port: keeps trying, stops when told", async
   await publisher.stop();
   await publisher.idle(); // a stopped publisher keeps nobody waiting
   expect(settled).toEqual([]);
+});
+
+test("a hundred meters, each on its own connection", async () => {
+  const homes = Array.from({ length: 99 }, (_, k) => ({ label: `${k}`, hasPanels: false }));
+  const { devices } = provisionFleet({ seed: "many", regions: [{ id: "north", homes }] });
+  const { oracle, publisher, offer, settled } = await setUp({ devices });
+  oracle.passwords = new Map(devices.map((device) => [toHex(device.deviceId), device.password]));
+  for (const device of devices) offer(signedRecords(device, 2));
+  publisher.start();
+  await publisher.idle();
+  expect(settled).toHaveLength(200);
+  expect(oracle.connections).toBe(100);
 });
 
 test.each(["http://127.0.0.1:1883", "127.0.0.1", ""])("refuses the broker URL %j", (brokerUrl) => {

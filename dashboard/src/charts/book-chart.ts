@@ -138,7 +138,7 @@ function annotations(detail: SlotDetail, colours: Colours): AnnotationOptions[] 
 
 /** Words at the curves, so that colour is not what tells them apart. */
 function sideLabels(detail: SlotDetail, colours: Colours): AnnotationOptions[] {
-  const label = (content: string, form: { y: number; colour: string; yAdjust: number }) => ({
+  const label = (content: string, form: { y: number; yAdjust: number }) => ({
     type: "label" as const,
     xValue: 0,
     yValue: form.y,
@@ -146,15 +146,15 @@ function sideLabels(detail: SlotDetail, colours: Colours): AnnotationOptions[] {
     xAdjust: 6,
     yAdjust: form.yAdjust,
     content,
-    color: form.colour,
+    color: colours.ink,
     font: { size: 12, weight: "bold" as const },
   });
   const { demand, supply } = detail;
-  const above = { colour: colours.demand, yAdjust: -12 };
-  const below = { colour: colours.supply, yAdjust: 12 };
+  const above = demand[0] && { yAdjust: -12, y: demand[0].priceUcPerWh };
+  const below = supply[0] && { yAdjust: 12, y: supply[0].priceUcPerWh };
   return [
-    ...(demand[0] ? [label(t("slot.demand"), { ...above, y: demand[0].priceUcPerWh })] : []),
-    ...(supply[0] ? [label(t("slot.supply"), { ...below, y: supply[0].priceUcPerWh })] : []),
+    ...(above ? [label(t("slot.demand"), above)] : []),
+    ...(below ? [label(t("slot.supply"), below)] : []),
   ];
 }
 

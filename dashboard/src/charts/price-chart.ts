@@ -106,6 +106,8 @@ type Scales = NonNullable<NonNullable<LineChartConfiguration["options"]>["scales
 
 function scales(model: PriceChartModel, colours: Colours, day: Day): Scales {
   const { lowUcPerWh, highUcPerWh } = range(model);
+  const everyHour = hourTicks(day, { everyHours: 1, zone: locale.ZONE });
+  const labels = new Map(everyHour.map((tick) => [tick.atS, tick.label]));
   return {
     x: {
       type: "linear",
@@ -113,13 +115,16 @@ function scales(model: PriceChartModel, colours: Colours, day: Day): Scales {
       max: day.endS,
       border: { color: colours.grid },
       grid: { display: false },
-      ticks: { color: colours.muted, maxRotation: 0 },
+      ticks: {
+        color: colours.muted,
+        maxRotation: 0,
+        autoSkip: false,
+        callback: (value) => labels.get(Number(value)) ?? "",
+      },
       afterBuildTicks: (axis) => {
         const everyHours = axis.width < PHONE_PX ? 6 : 3;
-        axis.ticks = hourTicks(day, { everyHours, zone: locale.ZONE }).map((tick) => ({
-          value: tick.atS,
-          label: tick.label,
-        }));
+        const ticks = hourTicks(day, { everyHours, zone: locale.ZONE });
+        axis.ticks = ticks.map((tick) => ({ value: tick.atS }));
       },
     },
     y: {
@@ -128,10 +133,10 @@ function scales(model: PriceChartModel, colours: Colours, day: Day): Scales {
       max: highUcPerWh,
       border: { display: false },
       grid: { color: colours.grid },
-      title: { display: true, text: t("unit.price"), color: colours.muted },
       ticks: {
         color: colours.muted,
         maxTicksLimit: 6,
+        includeBounds: false,
         callback: (value) => String(Number(value) / 1000),
       },
     },

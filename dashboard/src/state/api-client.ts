@@ -1,5 +1,5 @@
 /**
- * The node's REST interface. Answers are data of our own server and typed by `wire/api.ts`; they
+ * The node's REST interface; a session travels as the node's own cookie. Answers are data of our own server and typed by `wire/api.ts`; they
  * reach the page as text only. Every failure is an `ApiFailure` with a sentence to show.
  */
 import type {
@@ -22,6 +22,7 @@ type HealthAnswer = ReturnType<typeof Health.parse>;
 
 const TIMEOUT_MS = 10_000;
 const API = "/api/v1";
+const NO_CONTENT = 204;
 
 export class ApiFailure extends Error {
   override readonly name = "ApiFailure";
@@ -34,7 +35,7 @@ export class ApiFailure extends Error {
   }
 }
 
-export type Caller = { readonly signal?: AbortSignal; readonly token?: string };
+export type Caller = { readonly signal?: AbortSignal };
 
 const part = encodeURIComponent;
 
@@ -59,6 +60,7 @@ export const api = {
     get<BillProofAnswer>(`${API}/me/bills/${bill.settledSlot}/${bill.leafIndex}/proof`, caller),
   pair: (code: string, caller: Caller) =>
     request<Session>(`${API}/session`, caller, { method: "POST", body: JSON.stringify({ code }) }),
+  unpair: (caller: Caller) => request<null>(`${API}/session`, caller, { method: "DELETE" }),
   /** Says "not ready" with 503 and the same shape. */
   health: (caller: Caller) => get<HealthAnswer>("/readyz", caller, [503]),
 };
@@ -75,7 +77,6 @@ async function request<Answer>(
 ): Promise<Answer> {
   const headers = new Headers({ accept: "application/json" });
   if (init.body) headers.set("content-type", "application/json");
-  if (caller.token) headers.set("authorization", `Bearer ${caller.token}`);
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const signal = caller.signal ? AbortSignal.any([caller.signal, timeout]) : timeout;
   let response: Response;
@@ -84,6 +85,7 @@ async function request<Answer>(
   } catch {
     throw new ApiFailure(t("error.unreachable"), { httpStatus: 0, code: "unreachable" });
   }
+  if (response.status === NO_CONTENT) return null as Answer;
   let answer: unknown;
   try {
     answer = await response.json();

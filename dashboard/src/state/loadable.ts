@@ -7,6 +7,8 @@ import { useEffect, useMemo } from "preact/hooks";
 import { type ApiFailure, asFailure, type Caller } from "./api-client.ts";
 import { endSession, session } from "./session.ts";
 
+const UNAUTHENTICATED = 401;
+
 export type Loadable<Value> = {
   readonly value: Value | null;
   readonly failure: ApiFailure | null;
@@ -28,14 +30,14 @@ export function createResource<Value>(load: (caller: Caller) => Promise<Value>):
       current?.abort();
       const mine = new AbortController();
       current = mine;
-      const token = session.value?.token;
+      const asked = session.value;
       try {
-        const value = await load({ signal: mine.signal, ...(token ? { token } : {}) });
+        const value = await load({ signal: mine.signal });
         if (!mine.signal.aborted) state.value = { value, failure: null };
       } catch (error) {
         if (mine.signal.aborted) return;
         const failure = asFailure(error);
-        if (failure.httpStatus === 401 && token === session.value?.token) endSession();
+        if (failure.httpStatus === UNAUTHENTICATED && asked === session.value) endSession();
         state.value = { value: state.value.value, failure };
       }
     },

@@ -27,11 +27,13 @@ export const newestSlot = signal<SlotSummary | null>(null);
 export const revision = signal(0);
 
 const REVISION_MS_MIN = 1000;
-let revisionTimer: ReturnType<typeof setTimeout> | null = null;
+let touched = false;
 
 export function touch(): void {
-  revisionTimer ??= setTimeout(() => {
-    revisionTimer = null;
+  if (touched) return;
+  touched = true;
+  setTimeout(() => {
+    touched = false;
     revision.value++;
   }, REVISION_MS_MIN);
 }

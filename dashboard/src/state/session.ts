@@ -1,53 +1,66 @@
-/** The pairing session of this browser: a bearer token, kept until it is refused or forgotten. */
-import { signal } from "@preact/signals";
-import type { Session } from "../../../services/wire/api.ts";
+/**
+ * The pairing session of this browser. The token itself is a cookie that no script can read; kept
+ * here is only whose session it is, until the node refuses it or the member unpairs.
+ */
+import { computed, signal } from "@preact/signals";
 import { api } from "./api-client.ts";
+
+export type Paired = { readonly region: string; readonly label: string };
 
 const STORAGE_KEY = "gridlane.session";
 
-export const session = signal<Session | null>(stored());
+export const session = signal<Paired | null>(stored());
+/** Names the session in keys of what was asked for with it. */
+export const sessionKey = computed(() => {
+  const paired = session.value;
+  return paired === null ? "visitor" : `${paired.region} ${paired.label}`;
+});
 /** True after the node refused a session that this browser had: the page says why it is gone. */
 export const sessionEnded = signal(false);
 
 /** @throws ApiFailure when the code is unknown, used or expired */
 export async function pair(code: string): Promise<void> {
-  const fresh = await api.pair(code, {});
-  session.value = fresh;
+  const { region, label } = await api.pair(code, {});
+  session.value = { region, label };
   sessionEnded.value = false;
-  store(JSON.stringify(fresh));
+  store(session.value);
 }
 
-export function forgetSession(): void {
+/** Ends the session at the node too. @throws ApiFailure when the node does not answer */
+export async function unpair(): Promise<void> {
+  await api.unpair({});
   session.value = null;
   store(null);
 }
 
+/** The node does not know the session any more. */
 export function endSession(): void {
   if (session.value === null) return;
-  forgetSession();
+  session.value = null;
   sessionEnded.value = true;
+  store(null);
 }
 
-function stored(): Session | null {
+function stored(): Paired | null {
   try {
     const kept: unknown = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? "null");
-    return isSession(kept) ? kept : null;
+    return isPaired(kept) ? { region: kept.region, label: kept.label } : null;
   } catch {
     return null;
   }
 }
 
-function isSession(value: unknown): value is Session {
+function isPaired(value: unknown): value is Paired {
   if (typeof value !== "object" || value === null) return false;
-  const { token, region, label } = value as Partial<Session>;
-  return [token, region, label].every((field) => typeof field === "string");
+  const { region, label } = value as Partial<Paired>;
+  return typeof region === "string" && typeof label === "string";
 }
 
-function store(text: string | null): void {
+function store(paired: Paired | null): void {
   try {
-    if (text === null) localStorage.removeItem(STORAGE_KEY);
-    else localStorage.setItem(STORAGE_KEY, text);
+    if (paired === null) localStorage.removeItem(STORAGE_KEY);
+    else localStorage.setItem(STORAGE_KEY, JSON.stringify(paired));
   } catch {
-    // Without storage the session lasts as long as the page.
+    // Without storage the page forgets who it is for when it closes.
   }
 }

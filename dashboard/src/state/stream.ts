@@ -5,7 +5,7 @@
  * it (full, restarting behind a proxy) the browser gives up for good, so we open a new one, ever
  * more slowly. After any gap the page asks for what it may have missed; it invents nothing.
  */
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 import type { Status, StreamBlock } from "../../../services/wire/api.ts";
 import { refreshHealth, refreshStatus, status, takeBlock, takeStatus, touch } from "./market.ts";
 
@@ -18,6 +18,8 @@ const REOPEN_MS_MAX = 30_000;
 /** How often a quiet page asks for the status: the network can die without telling. */
 const STATUS_EVERY_MS = 30_000;
 
+const DRAW_EVERY_MS = 100;
+
 export const connection = signal<Connection>("connecting");
 /** When the last block was heard of, by this browser's clock; null before the first. */
 export const lastBlockAtMs = signal<number | null>(null);
@@ -29,6 +31,8 @@ let offlineTimer: ReturnType<typeof setTimeout> | null = null;
 let reopenTimer: ReturnType<typeof setTimeout> | null = null;
 let reopenMs = REOPEN_MS_MIN;
 let wasLive = false;
+let heardHeight = -1;
+const waiting: StreamBlock[] = [];
 
 export function startStream(): void {
   open();
@@ -62,14 +66,11 @@ function open(): void {
     const fresh = parsed(event.data);
     if (isStatus(fresh)) noteStatus(fresh);
   });
-  const onBlock = (event: MessageEvent) => {
+  mine.addEventListener("block", (event) => {
     const block = parsed(event.data);
-    if (!isBlock(block)) return;
-    lastBlockAtMs.value = Date.now();
-    takeBlock(block);
-  };
-  mine.addEventListener("block", onBlock);
-  mine.addEventListener("message", onBlock);
+    if (isBlock(block)) noteBlock(block);
+  });
+  mine.addEventListener("reset", noteGap); // more was missed than the node can tell again
 }
 
 function onOpen(): void {
@@ -77,12 +78,14 @@ function onOpen(): void {
   if (offlineTimer !== null) clearTimeout(offlineTimer);
   offlineTimer = null;
   connection.value = "live";
-  if (wasLive) {
-    gaps.value++;
-    touch();
-    void poll();
-  }
+  if (wasLive) noteGap();
   wasLive = true;
+}
+
+function noteGap(): void {
+  gaps.value++;
+  touch();
+  void poll();
 }
 
 function onError(mine: EventSource): void {
@@ -106,7 +109,24 @@ async function poll(): Promise<void> {
 
 function noteStatus(fresh: Status): void {
   takeStatus(fresh);
-  lastBlockAtMs.value ??= blockHeardAtMs(fresh);
+  if (fresh.height <= heardHeight) return;
+  heardHeight = fresh.height;
+  lastBlockAtMs.value = blockHeardAtMs(fresh) ?? lastBlockAtMs.value;
+}
+
+/** A replay clears many slots a second; the page is drawn ten times a second at most. */
+function noteBlock(block: StreamBlock): void {
+  if (waiting.length === 0) setTimeout(drawWaiting, DRAW_EVERY_MS);
+  waiting.push(block);
+}
+
+function drawWaiting(): void {
+  const blocks = waiting.splice(0);
+  batch(() => {
+    for (const block of blocks) takeBlock(block);
+    heardHeight = Math.max(heardHeight, ...blocks.map((block) => block.height));
+    lastBlockAtMs.value = Date.now();
+  });
 }
 
 /** Market time runs `speed` times real time; without a speed the age cannot be told. */

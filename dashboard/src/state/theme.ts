@@ -9,7 +9,7 @@ export type Theme = "light" | "dark";
 const STORAGE_KEY = "gridlane.theme"; // read by public/theme.js before the first paint
 const systemDark = matchMedia("(prefers-color-scheme: dark)");
 const system = signal<Theme>(systemDark.matches ? "dark" : "light");
-const chosen = signal<Theme | null>(asTheme(document.documentElement.dataset["theme"]));
+const chosen = signal<Theme | null>(asTheme(document.documentElement.dataset.theme));
 
 export const theme = computed<Theme>(() => chosen.value ?? system.value);
 
@@ -21,8 +21,8 @@ export function toggleTheme(): void {
   const next: Theme = theme.value === "dark" ? "light" : "dark";
   chosen.value = next === system.value ? null : next;
   const root = document.documentElement;
-  if (chosen.value === null) delete root.dataset["theme"];
-  else root.dataset["theme"] = chosen.value;
+  if (chosen.value === null) delete root.dataset.theme;
+  else root.dataset.theme = chosen.value;
   try {
     if (chosen.value === null) localStorage.removeItem(STORAGE_KEY);
     else localStorage.setItem(STORAGE_KEY, chosen.value);

@@ -6,7 +6,7 @@ import { api } from "../state/api-client.ts";
 import { useResource } from "../state/loadable.ts";
 import * as locale from "../state/locale.ts";
 import { revision } from "../state/market.ts";
-import { session } from "../state/session.ts";
+import { session, sessionKey } from "../state/session.ts";
 import { Failure, Skeleton } from "./failure.tsx";
 import { PairForm } from "./pair-form.tsx";
 import { VerifyBill } from "./verify-bill.tsx";
@@ -32,14 +32,14 @@ export function BillPage({ status }: { status: Status }) {
         <h1>{t("bill.title")}</h1>
         <p class="lead">{t("bill.lead", { label: member.label })}</p>
       </div>
-      <Balance token={member.token} />
-      <Lines token={member.token} status={status} />
+      <Balance />
+      <Lines status={status} />
     </>
   );
 }
 
-function Balance({ token }: { token: string }) {
-  const me = useResource(`me ${token}`, revision.value, api.me).state.value.value;
+function Balance() {
+  const me = useResource(`me ${sessionKey.value}`, revision.value, api.me).state.value.value;
   if (me === null) return null; // the lines below say what failed
   return (
     <dl class="ratios">
@@ -52,8 +52,8 @@ function Balance({ token }: { token: string }) {
   );
 }
 
-function Lines({ token, status }: { token: string; status: Status }) {
-  const resource = useResource(`bills ${token}`, revision.value, (caller) =>
+function Lines({ status }: { status: Status }) {
+  const resource = useResource(`bills ${sessionKey.value}`, revision.value, (caller) =>
     api.bills(LINES, caller),
   );
   const { value: lines, failure } = resource.state.value;

@@ -1,5 +1,6 @@
 /** A sentence and a way to try again: what stands where an answer failed. */
 import { t } from "../messages.ts";
+import type { ApiFailure } from "../state/api-client.ts";
 
 export function Failure({ sentence, retry }: { sentence: string; retry: () => void }) {
   return (
@@ -10,6 +11,12 @@ export function Failure({ sentence, retry }: { sentence: string; retry: () => vo
       </button>
     </div>
   );
+}
+
+/** What the node refused. Privacy is not a fault that trying again would mend. */
+export function Refused({ failure, retry }: { failure: ApiFailure; retry: () => void }) {
+  if (failure.code === "group_small") return <p class="card empty">{failure.message}</p>;
+  return <Failure sentence={failure.message} retry={retry} />;
 }
 
 /** Holds the place of what is still on its way. */

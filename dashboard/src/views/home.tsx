@@ -13,13 +13,13 @@ import type {
 } from "../../../services/wire/api.ts";
 import { type MessageKey, t, tCount } from "../messages.ts";
 import { advantageUc, consumptionSplit, productionSplit } from "../model/split.ts";
-import { api } from "../state/api-client.ts";
+import { type ApiFailure, api } from "../state/api-client.ts";
 import { useResource } from "../state/loadable.ts";
 import * as locale from "../state/locale.ts";
 import { regions, revision } from "../state/market.ts";
 import { useRegionSlots } from "../state/region-slots.ts";
-import { session } from "../state/session.ts";
-import { Failure, Skeleton } from "./failure.tsx";
+import { session, sessionKey } from "../state/session.ts";
+import { Refused, Skeleton } from "./failure.tsx";
 import { MarketSection } from "./market-section.tsx";
 import { PairForm } from "./pair-form.tsx";
 import { PriceScale } from "./price-scale.tsx";
@@ -32,16 +32,17 @@ export function Home({ region, status }: { region: Region; status: Status }) {
   const known = useRegionSlots(region.id, status);
   const home = session.value?.region ?? region.id;
   const community = regions.value.value?.find((candidate) => candidate.id === home) ?? region;
+  const sums = useSums(community);
   const last = known.slots?.at(-1) ?? region.lastSlot;
-  const token = session.value?.token ?? null;
-  const me = useResource<Me | null>(`me ${token}`, 0, async (caller) =>
-    token === null ? null : await api.me(caller),
+  const isMember = session.value !== null;
+  const me = useResource<Me | null>(`me ${sessionKey.value}`, 0, async (caller) =>
+    isMember ? await api.me(caller) : null,
   );
   return (
     <>
-      <Hero region={region} status={status} last={last} me={me.state.value.value} />
-      <EnergySection key={`${home} ${token}`} community={community} status={status} />
-      {token === null && (
+      <Hero region={region} status={status} last={last} me={me.state.value.value} sums={sums} />
+      <EnergySection community={community} status={status} sums={sums} />
+      {!isMember && (
         <section class="card pair-card" aria-labelledby="pair-title">
           <h2 id="pair-title">{t("pair.title")}</h2>
           <PairForm code="" />
@@ -57,9 +58,49 @@ export function Home({ region, status }: { region: Region; status: Status }) {
   );
 }
 
-function Hero(props: { region: Region; status: Status; last: SlotSummary | null; me: Me | null }) {
-  const { region, status, last, me } = props;
+type Sums = {
+  readonly window: EnergyWindow;
+  readonly whole: EnergySummary | null;
+  readonly own: EnergySummary | null; // null without a session, and until it is here
+  readonly failure: ApiFailure | null;
+  retry(): void;
+};
+
+/** The shown window's sums, of the community and of the member. */
+function useSums(community: Region): Sums {
+  const window = shownWindow.value;
+  const isMember = session.value !== null;
+  const ownKey = `own ${sessionKey.value} ${window}`;
+  const fresh = revision.value;
+  const whole = useResource(`community ${community.id} ${window}`, fresh, (caller) =>
+    api.communitySummary(community.id, window, caller),
+  );
+  const own = useResource<EnergySummary | null>(ownKey, fresh, async (caller) =>
+    isMember ? await api.ownSummary(window, caller) : null,
+  );
+  return {
+    window,
+    whole: whole.state.value.value,
+    own: own.state.value.value,
+    failure: whole.state.value.failure ?? own.state.value.failure,
+    retry: () => void Promise.all([whole.refresh(), own.refresh()]),
+  };
+}
+
+function Hero(props: {
+  region: Region;
+  status: Status;
+  last: SlotSummary | null;
+  me: Me | null;
+  sums: Sums;
+}) {
+  const { region, status, last, me, sums } = props;
   const member = session.value;
+  const summary = member === null ? sums.whole : sums.own;
+  const intro = t("home.leadPublic", {
+    region: region.name,
+    minutes: locale.count(Math.round(status.slotS / 60)),
+  });
   return (
     <section class="hero">
       <div class="hero-words">
@@ -71,7 +112,15 @@ function Hero(props: { region: Region; status: Status; last: SlotSummary | null;
           <span class="eyebrow-more">{t(`mechanism.${region.mechanism}`)}</span>
         </p>
         <h1>{member === null ? t("home.headlinePublic") : member.label}</h1>
-        {member === null && <p class="lead">{t("home.leadPublic", { region: region.name })}</p>}
+        <p class="lead">
+          {member === null && `${intro} `}
+          {summary?.fromSlot != null &&
+            advantageText({
+              summary,
+              window: sums.window,
+              whom: member === null ? "all" : "you",
+            })}
+        </p>
       </div>
       <div class="hero-price">
         {last === null ? (
@@ -84,7 +133,29 @@ function Hero(props: { region: Region; status: Status; last: SlotSummary | null;
   );
 }
 
+/** What the market was worth against the utility alone, in one sentence. */
+function advantageText(form: {
+  summary: EnergySummary;
+  window: EnergyWindow;
+  whom: "you" | "all";
+}): string {
+  const { window, whom } = form;
+  const amountUc = advantageUc(form.summary);
+  if (amountUc === 0n) return t(`home.even.${whom}`);
+  const money = locale.money(amountUc < 0n ? -amountUc : amountUc);
+  return t(`home.${amountUc > 0n ? "better" : "worse"}.${whom}.${window}`, { money });
+}
+
+/** Nothing has cleared, or the region has too few meters for its prices to be public. */
 function NoSlotYet({ status }: { status: Status }) {
+  if (status.lastSlot !== null) {
+    return (
+      <>
+        <p class="hero-label">{t("home.hidden")}</p>
+        <p>{t("home.hiddenText")}</p>
+      </>
+    );
+  }
   const endS = (status.genesisSlot + 1) * status.slotS;
   return (
     <>
@@ -115,30 +186,20 @@ function LastPrice({ status, last, me }: { status: Status; last: SlotSummary; me
   );
 }
 
-function EnergySection({ community, status }: { community: Region; status: Status }) {
-  const window = shownWindow.value;
-  const token = session.value?.token ?? null;
-  const fresh = revision.value;
-  const whole = useResource(`community ${community.id} ${window}`, fresh, (caller) =>
-    api.communitySummary(community.id, window, caller),
-  );
-  const own = useResource<EnergySummary | null>(`own ${token} ${window}`, fresh, async (caller) =>
-    token === null ? null : await api.ownSummary(window, caller),
-  );
-  const failure = whole.state.value.failure ?? own.state.value.failure;
-  const retry = () => void Promise.all([whole.refresh(), own.refresh()]);
-  const summary = whole.state.value.value;
-  const mine = own.state.value.value;
-  const ready = summary !== null && (token === null || mine !== null);
+function EnergySection(props: { community: Region; status: Status; sums: Sums }) {
+  const { whole, own, failure, retry } = props.sums;
+  const ready = whole !== null && (session.value === null || own !== null);
   return (
     <section class="energy" aria-labelledby="energy-title" data-testid="home-summary">
       <div class="section-head">
         <h2 id="energy-title">{t("home.energy")}</h2>
         <WindowChoice />
       </div>
-      {failure !== null && <Failure sentence={failure.message} retry={retry} />}
+      {failure !== null && <Refused failure={failure} retry={retry} />}
       {!ready && failure === null && <Skeleton lines={8} />}
-      {ready && <Energy community={community} whole={summary} own={mine} status={status} />}
+      {ready && (
+        <Energy community={props.community} whole={whole} own={own} status={props.status} />
+      )}
     </section>
   );
 }
@@ -229,10 +290,11 @@ function Ratios({ summary }: { summary: EnergySummary }) {
     text: "ratio.consumptionText",
     none: "ratio.consumptionNone",
   });
-  const advantage = locale.signedMoney(advantageUc(summary));
+  const net = locale.signedMoney(BigInt(summary.amountUc));
+  const alone = locale.signedMoney(BigInt(summary.retailerAloneUc));
   return (
     <dl class="ratios">
-      <Tile name={t("ratio.advantage")} value={advantage} text={t("ratio.advantageText")} />
+      <Tile name={t("ratio.net")} value={net} text={t("ratio.netText", { alone })} />
       <Tile name={t("ratio.sufficiency")} {...sufficiency} />
       <Tile name={t("ratio.consumption")} {...consumption} />
     </dl>

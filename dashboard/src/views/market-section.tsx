@@ -9,7 +9,7 @@ import { recentRows, type SlotRow } from "../model/slots.ts";
 import * as locale from "../state/locale.ts";
 import { marketDay, type RegionSlots } from "../state/region-slots.ts";
 import { ChartFigure } from "./chart-figure.tsx";
-import { Failure, Skeleton } from "./failure.tsx";
+import { Refused, Skeleton } from "./failure.tsx";
 
 const ROWS = 12;
 const loadPriceChart = () =>
@@ -30,17 +30,26 @@ export function MarketSection(props: {
       </div>
       <div class="market-grid">
         <article class="card">
-          <h3>{t("price.title")}</h3>
+          <CardHead title={t("price.title")} />
           <Answer known={known}>
             {(slots) => <PriceFigure region={region} status={status} slots={slots} />}
           </Answer>
         </article>
         <article class="card">
-          <h3>{t("slots.title")}</h3>
+          <CardHead title={t("slots.title")} />
           <Answer known={known}>{(slots) => <SlotList slots={slots} />}</Answer>
         </article>
       </div>
     </section>
+  );
+}
+
+function CardHead({ title }: { title: string }) {
+  return (
+    <div class="card-head">
+      <h3>{title}</h3>
+      <span class="card-unit">{t("unit.price")}</span>
+    </div>
   );
 }
 
@@ -53,7 +62,7 @@ function Answer(props: {
   const { failure } = loaded;
   return (
     <>
-      {failure !== null && <Failure sentence={failure.message} retry={retry} />}
+      {failure !== null && <Refused failure={failure} retry={retry} />}
       {slots === null && failure === null && <Skeleton lines={6} />}
       {slots !== null && props.children(slots)}
     </>
@@ -183,25 +192,22 @@ function SlotLine({ row }: { row: SlotRow }) {
   }
   const { slot } = row;
   const price = slot.priceUcPerWh;
-  const facts = { span: locale.span(slot), energy: locale.energy(slot.tradedWh) };
   return (
     <a
       class="slot-row"
       href={routeHash({ page: "slot", region: slot.region, slot: slot.slot })}
       data-testid="slot-row"
       data-slot={slot.slot}
-      aria-label={
-        price === null
-          ? t("slots.openNoPrice", facts)
-          : t("slots.open", { ...facts, price: locale.price(price) })
-      }
     >
-      <span class="slot-time">{facts.span}</span>
+      <span class="slot-time">{locale.span(slot)}</span>
       <span class="slot-traded">
-        {price === null ? t("slots.noTrade") : t("slots.traded", { energy: facts.energy })}
+        {price === null
+          ? t("slots.noTrade")
+          : t("slots.traded", { energy: locale.energy(slot.tradedWh) })}
       </span>
       <span class="slot-price" data-testid="slot-price" data-uc-per-wh={price ?? ""}>
         {price === null ? t("value.none") : locale.price(price)}
+        {price !== null && <span class="visually-hidden"> {t("unit.price")}</span>}
       </span>
     </a>
   );

@@ -10,7 +10,10 @@ export function OwnOrder({ detail, own }: { detail: SlotDetail; own: Own }) {
   const order = orderOf(detail, own);
   return (
     <article class="card own" data-testid="own-order">
-      <h2>{t("slot.own")}</h2>
+      <h2>
+        <span class="own-mark" aria-hidden="true" />
+        {t("slot.own")}
+      </h2>
       {!idle && order.sellWh > 0 && (
         <p>
           {t("slot.ownSells", {

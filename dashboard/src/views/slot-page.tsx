@@ -7,7 +7,7 @@ import { api } from "../state/api-client.ts";
 import { useResource } from "../state/loadable.ts";
 import * as locale from "../state/locale.ts";
 import { slotsByRegion } from "../state/market.ts";
-import { session } from "../state/session.ts";
+import { sessionKey } from "../state/session.ts";
 import { BookFigure } from "./book-figure.tsx";
 import { Failure, Skeleton } from "./failure.tsx";
 import { Arrow } from "./icons.tsx";
@@ -25,10 +25,8 @@ export function SlotPage(props: {
   const { region, slot, status } = props;
   // Asked again when the stream brings this very slot.
   const arrived = slotsByRegion.value[region.id]?.some((known) => known.slot === slot) ?? false;
-  const token = session.value?.token ?? null;
-  const resource = useResource(`slot ${region.id} ${slot} ${token}`, Number(arrived), (caller) =>
-    api.slot(region.id, slot, caller),
-  );
+  const key = `slot ${region.id} ${slot} ${sessionKey.value}`;
+  const resource = useResource(key, Number(arrived), (caller) => api.slot(region.id, slot, caller));
   const { value: detail, failure } = resource.state.value;
   const times = { startS: slot * status.slotS, endS: (slot + 1) * status.slotS };
   const title = t("slot.title", { span: locale.span(times) });
@@ -43,8 +41,10 @@ export function SlotPage(props: {
           <Arrow to="left" />
           {t("slot.back", { region: region.name })}
         </a>
-        <h1>{title}</h1>
-        <p class="lead">{locale.date(times.startS)}</p>
+        <div class="slot-name">
+          <h1>{title}</h1>
+          <p class="lead">{locale.date(times.startS)}</p>
+        </div>
         <Neighbours region={region} slot={slot} status={status} />
       </div>
       {detail === null && failure === null && <Skeleton lines={10} />}
@@ -82,7 +82,7 @@ function Neighbours({ region, slot, status }: { region: Region; slot: number; st
 
 function Detail({ detail, regions }: { detail: SlotDetail; regions: readonly Region[] }) {
   return (
-    <>
+    <div class="slot-detail">
       <Facts detail={detail} />
       <div class="slot-grid">
         <article class="card">
@@ -95,7 +95,7 @@ function Detail({ detail, regions }: { detail: SlotDetail; regions: readonly Reg
         </div>
       </div>
       <Roots detail={detail} />
-    </>
+    </div>
   );
 }
 

@@ -26,7 +26,7 @@ export function SplitCard(props: {
           <PartyBar key={party.name} party={party} direction={direction} naming={naming} />
         ))}
       </div>
-      <table class="split-table">
+      <table class="split-table" data-parties={parties.length}>
         <thead>
           <tr>
             <th scope="col">
@@ -43,8 +43,10 @@ export function SplitCard(props: {
           {SOURCES.map((source, i) => (
             <tr key={source}>
               <th scope="row">
-                <span class="swatch" data-source={source} aria-hidden="true" />
-                {t(naming[source])}
+                <span class="source-name">
+                  <span class="swatch" data-source={source} aria-hidden="true" />
+                  {t(naming[source])}
+                </span>
               </th>
               {parties.map((party) => (
                 <PartCell key={party.name} part={party.split.parts[i]!} direction={direction} />

@@ -16,7 +16,12 @@ export function seal(key: string, value: Uint8Array): Uint8Array {
 /** The value, or null where the seal does not hold. */
 export function unseal(key: string, stored: Uint8Array): Uint8Array | null {
   if (stored.length < SEAL_BYTES) return null;
-  const value = stored.subarray(SEAL_BYTES);
+  // LevelDB hands out Buffers, whose `slice` does not copy: nobody else shall meet one.
+  const value = new Uint8Array(
+    stored.buffer,
+    stored.byteOffset + SEAL_BYTES,
+    stored.length - SEAL_BYTES,
+  );
   return bytesEqual(stored.subarray(0, SEAL_BYTES), sealOf(key, value)) ? value : null;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Method: sunrise, sunset and noon of known places and days (published almanacs, to the minute), then
- * laws of geometry. Tolerance 3 minutes: refraction is taken as 0.833 degrees, as almanacs do.
+ * Method: sunrise, sunset and noon of known places and days (published almanacs, to the minute),
+ * then laws of geometry. Tolerance 3 minutes: refraction is taken as 0.833 degrees, as almanacs
+ * do.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";

@@ -52,7 +52,7 @@ export class TestOracle {
 
   static async start(policy: Policy = () => TAKE): Promise<TestOracle> {
     const broker = await Aedes.createBroker();
-    const server = createServer(broker.handle);
+    const server = createServer({ noDelay: true }, broker.handle);
     const oracle = new TestOracle(broker, server, policy);
     broker.authenticate = (client, username, password, done) => {
       const expected = oracle.passwords.get(client.id);

@@ -151,7 +151,9 @@ test("a gap longer than the correction window loses shape, not energy", async ()
   test.at(13, 300);
   await test.oracle.tick();
   const last = test.chain.reports[0]!.at(-1)!;
-  expect(last.late.map((entry) => entry.slot - GENESIS_SLOT)).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  expect(last.late.map((entry) => entry.slot - GENESIS_SLOT)).toEqual([
+    3, 4, 5, 6, 7, 8, 9, 10, 11,
+  ]);
   expect(last.quality[1]).toBe(E);
   expect(test.chain.importWh[0]).toEqual([0, 13_000]);
 });

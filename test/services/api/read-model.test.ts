@@ -1,0 +1,138 @@
+/**
+ * Method: the model that heard every block must equal one that starts now, with any part of the
+ * past in statements; windows against sums made here; then what must not be shown.
+ */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { marketCalendar } from "../../../services/api/market-day.ts";
+import { createReadModel, type ReadModel } from "../../../services/api/read-model.ts";
+import { MemoryStatementStore, rollUpDays } from "../../../services/api/statements.ts";
+import type { Slot } from "../../../services/primitives/units.ts";
+import type { EnergyWindow } from "../../../services/wire/api.ts";
+import { type ChainFixture, createChainFixture, VILLAGE } from "../../support/chain-fixture.ts";
+
+const timeZone = "Europe/Vienna";
+const WINDOWS: EnergyWindow[] = ["last", "today", "all"];
+
+/** Every summary that the model can give. */
+function everything(model: ReadModel, chain: ChainFixture) {
+  return WINDOWS.map((window) => ({
+    window,
+    community: model.communitySummary(window),
+    regions: chain.genesis.regions.map(({ members }, regionIndex) =>
+      [null, ...members.keys()].map((memberIndex) =>
+        model.summary({ regionIndex, memberIndex, window }),
+      ),
+    ),
+  }));
+}
+
+test("before the first slot everything is empty, and no ratio exists", async () => {
+  const chain = createChainFixture();
+  const model = createReadModel({ chain, statements: new MemoryStatementStore(), timeZone });
+  await model.warmed;
+  expect(model.communitySummary("today")).toMatchObject({
+    fromSlot: null,
+    toSlot: null,
+    slots: 0,
+    amountUc: "0",
+    ratios: { selfSufficiencyOwn: null, selfConsumptionCommunity: null },
+  });
+  expect(model.lastRecord(0)).toBeNull();
+});
+
+test("last is the last slot, today its market day, all everything", async () => {
+  const chain = createChainFixture(); // starts at 02:00 in Vienna
+  const model = createReadModel({ chain, statements: new MemoryStatementStore(), timeZone });
+  await model.warmed;
+  const spans = () =>
+    WINDOWS.map((window) => model.summary({ regionIndex: 0, memberIndex: 0, window }).slots);
+  chain.clearSlot();
+  expect(spans()).toEqual([1, 1, 1]);
+  for (let i = 1; i < 88; i++) chain.clearSlot();
+  expect(spans()).toEqual([1, 88, 88]);
+  chain.commitEmpty();
+  chain.clearSlot(); // midnight in Vienna
+  expect(spans()).toEqual([1, 1, 89]);
+  const calendar = marketCalendar({ timeZone, slotS: 900 });
+  const { toSlot } = model.summary({ regionIndex: 0, memberIndex: 0, window: "today" });
+  expect(calendar.dayOf(toSlot as Slot).day).toBe("2024-06-02");
+});
+
+test("a model that starts now equals one that heard every block, wherever the roll-up stands", async () => {
+  const slots = fc.integer({ min: 1, max: 290 });
+  const law = async (count: number, rolledUpTo: number, missed: number) => {
+    const chain = createChainFixture();
+    const live = createReadModel({ chain, statements: new MemoryStatementStore(), timeZone });
+    await live.warmed;
+    for (let i = 0; i < count; i++) chain.clearSlot();
+    const statements = new MemoryStatementStore();
+    const untilSlot = Math.min(chain.firstSlot + rolledUpTo, chain.head().lastClearedSlot!) as Slot;
+    await rollUpDays({ chain, statements, timeZone, untilSlot });
+    const started = createReadModel({ chain, statements, timeZone });
+    for (let i = 0; i < missed; i++) chain.clearSlot(); // while it still reads the past
+    await started.warmed;
+    expect(everything(started, chain)).toEqual(everything(live, chain));
+    chain.clearSlot();
+    expect(everything(started, chain)).toEqual(everything(live, chain));
+  };
+  const missed = fc.integer({ min: 0, max: 3 });
+  await fc.assert(fc.asyncProperty(slots, slots, missed, law), { numRuns: 12 });
+});
+
+test("members sum to their region, regions to the community, in every window", async () => {
+  const chain = createChainFixture({ regions: VILLAGE.slice(0, 3) }); // all large enough
+  for (let i = 0; i < 100; i++) chain.clearSlot();
+  const model = createReadModel({ chain, statements: new MemoryStatementStore(), timeZone });
+  await model.warmed;
+  for (const { community, regions } of everything(model, chain)) {
+    for (const [own, ...members] of regions) {
+      const sum = members.reduce((total, member) => total + BigInt(member.amountUc), 0n);
+      expect(sum.toString()).toBe(own!.amountUc);
+      expect(members.reduce((wh, member) => wh + member.importWh, 0)).toBe(own!.importWh);
+    }
+    const importWh = regions.reduce((wh, [own]) => wh + own!.importWh, 0);
+    expect(community?.importWh).toBe(importWh);
+  }
+});
+
+test("a small region counts in the community only where others hide it", async () => {
+  const importsOf = async (homes: readonly number[]) => {
+    const regions = homes.map((count, i) => ({
+      id: `r${i}`,
+      mechanism: "mid-market-rate" as const,
+      homes: Array(count).fill("plain"),
+    }));
+    const chain = createChainFixture({ regions });
+    chain.clearSlot((columns, r) => columns.importWh.fill(10 ** r));
+    const model = createReadModel({ chain, statements: new MemoryStatementStore(), timeZone });
+    await model.warmed;
+    return model.communitySummary("last")?.importWh ?? null;
+  };
+  expect(await importsOf([5])).toBe(5);
+  expect(await importsOf([4])).toBeNull();
+  expect(await importsOf([5, 4])).toBe(5); // the small one would be the difference
+  expect(await importsOf([5, 2, 3])).toBe(5 + 20 + 300); // two small ones hide each other
+  expect(await importsOf([4, 1])).toBe(4 + 10);
+  expect(await importsOf([2, 2])).toBeNull();
+});
+
+test("statements that reach further than the chain are refused, with what to do", async () => {
+  const chain = createChainFixture();
+  const statements = new MemoryStatementStore();
+  for (let i = 0; i < 200; i++) chain.clearSlot();
+  await rollUpDays({ chain, statements, timeZone, untilSlot: chain.head().lastClearedSlot! });
+  const emptied = createChainFixture();
+  emptied.clearSlot();
+  const model = createReadModel({ chain: emptied, statements, timeZone });
+  await expect(model.warmed).rejects.toMatchObject({ code: "database_corrupt" });
+});
+
+test("a closed model no longer listens", async () => {
+  const chain = createChainFixture();
+  const model = createReadModel({ chain, statements: new MemoryStatementStore(), timeZone });
+  await model.warmed;
+  model.close();
+  chain.clearSlot();
+  expect(model.lastRecord(0)).toBeNull();
+});
