@@ -97,7 +97,10 @@ export class Connection {
     this.#pump();
   }
 
-  /** Says goodbye to the broker; what is unreceipted stays in the journal. */
+  /**
+   * Closes at once: what is unreceipted stays in the journal, and a graceful end would wait for
+   * PUBACKs that may never come. There is no will that a missing DISCONNECT could set off.
+   */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#isReady = false;
@@ -105,7 +108,7 @@ export class Connection {
     this.#clearReceiptTimer();
     const client = this.#client;
     this.#client = null;
-    if (client?.connected) await client.endAsync();
+    if (client?.connected) await client.endAsync(true);
     else client?.end(true);
   }
 

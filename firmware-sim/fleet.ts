@@ -142,6 +142,10 @@ export class Fleet {
   async start(firstSlot: number): Promise<void> {
     this.#isResumed = this.#journal.nextSlot !== null && this.#journal.nextSlot > firstSlot;
     try {
+      const nextSlot = this.#journal.nextSlot ?? firstSlot;
+      if (nextSlot < (this.#options.source.firstSlot ?? 0)) {
+        throw invalid("firstSlot", String(nextSlot), "the source begins later");
+      }
       const left = await this.#meters.boot(firstSlot);
       this.#publisher.start();
       this.#done = this.#run(left);

@@ -3,24 +3,32 @@ import { z } from "@hono/zod-openapi";
 import { PAGE_ROWS_MAX } from "../primitives/limits.ts";
 import * as wire from "../wire/api.ts";
 
-export const ApiError = wire.ApiError.openapi("ApiError");
-export const BillLine = wire.BillLine.openapi("BillLine");
-export const BillProofAnswer = wire.BillProofAnswer.openapi("BillProofAnswer");
-export const DailyStatement = wire.DailyStatement.openapi("DailyStatement");
-export const EnergySummary = wire.EnergySummary.openapi("EnergySummary");
-export const Health = wire.Health.openapi("Health");
-export const Me = wire.Me.openapi("Me");
-export const Pairing = wire.Pairing.openapi("Pairing");
-export const PairingRequest = wire.PairingRequest.openapi("PairingRequest");
-export const RefusalPage = wire.RefusalPage.openapi("RefusalPage");
-export const Region = wire.Region.openapi("Region");
-export const Session = wire.Session.openapi("Session");
-export const SessionRequest = wire.SessionRequest.openapi("SessionRequest");
-export const SlotDetail = wire.SlotDetail.openapi("SlotDetail");
-export const SlotSummary = wire.SlotSummary.openapi("SlotSummary");
-export const Status = wire.Status.openapi("Status");
-export const TransactionAnswer = wire.TransactionAnswer.openapi("TransactionAnswer");
-export const TransactionRequest = wire.TransactionRequest.openapi("TransactionRequest");
+/**
+ * By zod's own metadata and not by `.openapi()`: schemas that were made before `@hono/zod-openapi`
+ * loaded, as those of `wire` may be, do not have that method.
+ */
+function named<Schema extends z.ZodType>(id: string, schema: Schema): Schema {
+  return schema.meta({ id });
+}
+
+export const ApiError = named("ApiError", wire.ApiError);
+export const BillLine = named("BillLine", wire.BillLine);
+export const BillProofAnswer = named("BillProofAnswer", wire.BillProofAnswer);
+export const DailyStatement = named("DailyStatement", wire.DailyStatement);
+export const EnergySummary = named("EnergySummary", wire.EnergySummary);
+export const Health = named("Health", wire.Health);
+export const Me = named("Me", wire.Me);
+export const Pairing = named("Pairing", wire.Pairing);
+export const PairingRequest = named("PairingRequest", wire.PairingRequest);
+export const RefusalPage = named("RefusalPage", wire.RefusalPage);
+export const Region = named("Region", wire.Region);
+export const Session = named("Session", wire.Session);
+export const SessionRequest = named("SessionRequest", wire.SessionRequest);
+export const SlotDetail = named("SlotDetail", wire.SlotDetail);
+export const SlotSummary = named("SlotSummary", wire.SlotSummary);
+export const Status = named("Status", wire.Status);
+export const TransactionAnswer = named("TransactionAnswer", wire.TransactionAnswer);
+export const TransactionRequest = named("TransactionRequest", wire.TransactionRequest);
 
 /** A JSON answer. */
 export function json<Schema extends z.ZodType>(schema: Schema, description: string) {

@@ -1,6 +1,6 @@
 /** The API on a socket. Port 0 takes any free port. */
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import { GridError } from "../primitives/errors.ts";
 import { HTTP_CONNECTIONS_MAX } from "../primitives/limits.ts";
@@ -34,6 +34,7 @@ export async function serveApi({
     serverOptions: { headersTimeout: HEAD_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
   }) as Server;
   server.maxConnections = HTTP_CONNECTIONS_MAX;
+  const connections = watchConnections(server);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (fault: NodeJS.ErrnoException) => reject(explain(fault, host, port)));
     server.listen(port, host, resolve);
@@ -45,9 +46,38 @@ export async function serveApi({
         server.close(() => resolve());
       });
       api.close();
+      connections.closeWhenIdle();
       const grace = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS);
       await closed;
       clearTimeout(grace);
+    },
+  };
+}
+
+/**
+ * Node's own `closeIdleConnections` passes over connections that never sent a request, and browsers
+ * keep such ones in reserve.
+ */
+function watchConnections(server: Server): { closeWhenIdle(): void } {
+  const answering = new Map<Socket, number>();
+  let state: "open" | "closing" = "open";
+  server.on("connection", (socket) => {
+    answering.set(socket, 0);
+    socket.once("close", () => answering.delete(socket));
+  });
+  server.on("request", ({ socket }, response) => {
+    answering.set(socket, (answering.get(socket) ?? 0) + 1);
+    response.once("close", () => {
+      const left = (answering.get(socket) ?? 1) - 1;
+      if (socket.destroyed) return;
+      answering.set(socket, left);
+      if (left === 0 && state === "closing") socket.destroySoon();
+    });
+  });
+  return {
+    closeWhenIdle: () => {
+      state = "closing";
+      for (const [socket, count] of answering) if (count === 0) socket.destroySoon();
     },
   };
 }

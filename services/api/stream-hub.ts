@@ -187,7 +187,7 @@ class Client {
 
   #drop(): void {
     this.leave();
-    this.#controller?.error(new Error("the client does not keep up"));
+    this.#controller?.close();
     this.#onDrop();
   }
 

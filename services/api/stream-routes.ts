@@ -44,8 +44,10 @@ const HEADERS = {
 
 export function installStreamRoute(app: OpenAPIHono<ApiEnv>, hub: StreamHub): void {
   // OpenAPI has no words for events, so their data stand in the document as components.
-  app.openAPIRegistry.register("StreamBlock", StreamBlock);
-  app.openAPIRegistry.register("StreamReset", StreamReset);
+  for (const [name, schema] of Object.entries({ StreamBlock, StreamReset })) {
+    const { $schema: _, ...component } = z.toJSONSchema(schema);
+    app.openAPIRegistry.registerComponent("schemas", name, component as object);
+  }
   app.openapi(
     createRoute({
       method: "get",

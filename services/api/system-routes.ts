@@ -4,7 +4,7 @@ import type { ApiContext, ApiEnv } from "./context.ts";
 import { Health, json } from "./documents.ts";
 
 const tags = ["operation"];
-const Live = z.object({ live: z.literal(true) }).openapi("Live");
+const Live = z.object({ live: z.literal(true) }).meta({ id: "Live" });
 
 export function installSystemRoutes(app: OpenAPIHono<ApiEnv>, context: ApiContext): void {
   const { metrics, readiness } = context.options;

@@ -48,7 +48,7 @@ export type CommittedBlock = {
 /** Sibling hashes from a bill to the app hash, and where the header that proves it stands. */
 export type BillProof = {
   readonly regionIndex: number;
-  /** Among all bills of the region: slots cleared before x BILLS_PER_SLOT_MAX + place in its slot. */
+  /** Among all bills of the region: slots before x BILLS_PER_SLOT_MAX + place in its slot. */
   readonly leafIndex: number;
   readonly receiptsProof: readonly Uint8Array[]; // bill root -> the slot's receipts root
   readonly lanesProof: readonly Uint8Array[]; // receipts root -> app hash

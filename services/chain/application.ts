@@ -1,7 +1,7 @@
 /**
  * The market as an ABCI application: `abci.ts` on one side, `state-transition.ts` on the other, and
- * the last committed state between them. Mempool, proposals and queries see that state only; a block
- * becomes state at `commit`, and a block that fails leaves nothing behind.
+ * the last committed state between them. Mempool, proposals and queries see that state only; a
+ * block becomes state at `commit`, and a block that fails leaves nothing behind.
  *
  * Queries (value: canonical CBOR unless named a root): `head` [height, timeS, appHash, cleared
  * slots]; `lanes/<region>/state-root`, `lanes/<region>/receipts-root`, `admission/root` (32 bytes);
@@ -12,7 +12,7 @@ import { assert } from "../primitives/errors.ts";
 import { BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX } from "../primitives/limits.ts";
 import type { Slot, UnixSeconds } from "../primitives/units.ts";
 import type { Genesis } from "../wire/genesis.ts";
-import type { Application, Block, Finalized, StoreChange } from "./abci.ts";
+import type { Application, Block, Finalized } from "./abci.ts";
 import type { ChainHead, LaneView } from "./access.ts";
 import { admissionRoot, memberAt } from "./admission.ts";
 import { createCertificateCheck } from "./certificates.ts";
@@ -81,8 +81,7 @@ export function createApplication({
       committed = state;
       initialised = true;
       finalized = null;
-      const all: StoreChange[] = [...changes, headChange(rules, committed)];
-      return { changes: all, retainHeight: 0 };
+      return { changes: [...changes(), headChange(rules, committed)], retainHeight: 0 };
     },
     query: ({ path, data }) => answerQuery(rules, committed, path, data),
     head: () => headOf(rules, committed),

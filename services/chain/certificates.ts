@@ -1,7 +1,7 @@
 /**
- * Certificates of reports: a quorum of the committee signed these bytes. Each costs a pairing, and a
- * report meets the check twice (mempool, then block), so answers are remembered: the check is a pure
- * function of its bytes, and forgetting one costs time only.
+ * Certificates of reports: a quorum of the committee signed these bytes. Each costs a pairing, and
+ * a report meets the check twice (mempool, then block), so answers are remembered: the check is a
+ * pure function of its bytes, and forgetting one costs time only.
  */
 import { verifyBlsAggregate } from "../crypto/bls.ts";
 import { sha256 } from "../crypto/hash.ts";

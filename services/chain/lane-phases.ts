@@ -1,12 +1,12 @@
 /**
  * The two phases of a slot in one lane, each a function of that lane alone: `openSlot` turns the
- * report into an offer to the market, `closeSlot` turns the market's answer into bills, balances and
- * a record. Between them stands the market step over all lanes. No phase sees another lane, so lanes
- * may run in any order and on any worker.
+ * report into an offer to the market, `closeSlot` turns the market's answer into bills, balances
+ * and a record. Between them stands the market step over all lanes. No phase sees another lane, so
+ * lanes may run in any order and on any worker.
  */
-import { post } from "../ledger/accounts.ts";
+import { INSTITUTION, post } from "../ledger/accounts.ts";
 import { assert } from "../primitives/errors.ts";
-import type { Slot } from "../primitives/units.ts";
+import type { MicroCents, Slot } from "../primitives/units.ts";
 import { type Book, buildBook } from "../settlement/book.ts";
 import { allocateMidMarket } from "../settlement/mid-market.ts";
 import { settleSlot } from "../settlement/settle.ts";
@@ -18,8 +18,6 @@ import type {
   StandingLimits,
 } from "../settlement/slot.ts";
 import { allocateUniformPrice } from "../settlement/uniform-price.ts";
-import type { MicroCents } from "../primitives/units.ts";
-import { INSTITUTION } from "../ledger/accounts.ts";
 import type { LineFlow, SlotRecord } from "../wire/slot-record.ts";
 import { accountsOf, clearedSlots, type Lane, type PendingReport } from "./lane.ts";
 import { COUNTER } from "./lane-columns.ts";

@@ -22,10 +22,10 @@
 import { merkleRoot, mixInLength } from "../crypto/merkle.ts";
 import { concatBytes } from "../primitives/bytes.ts";
 import { MEMBERS_PER_REGION_MAX, METERS_PER_REGION_MAX } from "../primitives/limits.ts";
-import { chunksOf } from "./lane-columns.ts";
 import type { Lane } from "./lane.ts";
+import { chunksOf } from "./lane-columns.ts";
 
-/** [fork] Reports of one region that wait for other regions' reports: five days of quarter hours. */
+/** [fork] Reports of one region that wait for other regions': five days of quarter hours. */
 export const PENDING_REPORTS_PER_LANE_MAX = 512;
 
 const CHUNK_BYTES = 32;

@@ -3,21 +3,21 @@
  * committed never changes.
  */
 import { sha256 } from "../crypto/hash.ts";
-import { assert } from "../primitives/errors.ts";
-import type { MicroCents, Slot } from "../primitives/units.ts";
 import type { Accounts } from "../ledger/accounts.ts";
 import { INSTITUTION } from "../ledger/accounts.ts";
+import { assert } from "../primitives/errors.ts";
+import type { MicroCents, Slot } from "../primitives/units.ts";
 import type { Genesis } from "../wire/genesis.ts";
 import { decodeReport, type Report } from "../wire/report.ts";
 import type { LaneView } from "./access.ts";
 import {
+  COUNTER,
   copyLaneColumns,
   createLaneColumns,
-  COUNTER,
   type LaneColumns,
+  type LaneSize,
   laneBytes,
   laneColumns,
-  type LaneSize,
 } from "./lane-columns.ts";
 import { corruptRecord, openRecord, sealRecord } from "./sealed-record.ts";
 import { laneKey } from "./store-keys.ts";

@@ -2,8 +2,9 @@
  * What genesis fixes, prepared once for execution: rosters, the committee, lines of the market.
  * Refuses a genesis whose keys could not be trusted later.
  */
-import { isRegistrableEd25519Key } from "../crypto/ed25519.ts";
+
 import { verifyBlsPossession } from "../crypto/bls.ts";
+import { isRegistrableEd25519Key } from "../crypto/ed25519.ts";
 import type { Line } from "../market/network.ts";
 import { fromHex } from "../primitives/bytes.ts";
 import { GridError } from "../primitives/errors.ts";

@@ -34,7 +34,8 @@ export type Applied = {
   readonly state: ChainState;
   readonly results: readonly TransactionResult[];
   readonly slotRecords: readonly SlotRecord[]; // by (slot, region)
-  readonly changes: readonly StoreChange[]; // all but the head
+  /** All records that changed but the head's. Encoded when asked for: at commit, and only there. */
+  changes(): StoreChange[];
 };
 
 /** @throws InvariantError on a bug; `state` is untouched then as ever */
@@ -67,7 +68,7 @@ export function applyBlock(parts: {
     nonces,
     appHash: tree.appHash,
   };
-  const changes = [
+  const changes = () => [
     ...stateChanges(state, after, draft),
     ...recordChanges(rules, slotRecords, growths, tree.proof),
   ];

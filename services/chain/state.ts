@@ -1,7 +1,7 @@
 /**
  * The chain's state as a value, and the draft a block works on. A draft copies a lane or a region's
- * nonces before the first write, so the state before the block stays whole whatever happens: to give
- * a block up is to forget its draft.
+ * nonces before the first write, so the state before the block stays whole whatever happens: to
+ * give a block up is to forget its draft.
  */
 import type { UnixSeconds } from "../primitives/units.ts";
 import {

@@ -8,12 +8,26 @@ import { GridError } from "../primitives/errors.ts";
 import type { UnixSeconds } from "../primitives/units.ts";
 import type { StoreChange } from "./abci.ts";
 import { decodeNonces, genesisNonces } from "./admission.ts";
-import { clearedSlots, decodeLane, genesisLane, type Lane, laneSize, pendingReport } from "./lane.ts";
 import type { PendingReport } from "./lane.ts";
+import {
+  clearedSlots,
+  decodeLane,
+  genesisLane,
+  type Lane,
+  laneSize,
+  pendingReport,
+} from "./lane.ts";
 import type { Rules } from "./rules.ts";
 import { corruptRecord, openRecord, sealRecord } from "./sealed-record.ts";
 import { type ChainState, rootedState } from "./state.ts";
-import { admissionKey, HEAD_KEY, isStateKey, laneKey, pendingKey, pendingOf } from "./store-keys.ts";
+import {
+  admissionKey,
+  HEAD_KEY,
+  isStateKey,
+  laneKey,
+  pendingKey,
+  pendingOf,
+} from "./store-keys.ts";
 
 export function headChange(rules: Rules, state: ChainState): StoreChange {
   const { height, timeS, appHash } = state;

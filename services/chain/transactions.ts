@@ -1,7 +1,7 @@
 /**
- * Judges one transaction against a state: an effect, or the first code that applies. Judging changes
- * nothing, so the mempool and the block use the same function, and a refused transaction leaves no
- * trace. Order of the checks = order of TRANSACTION_CODE.
+ * Judges one transaction against a state: an effect, or the first code that applies. Judging
+ * changes nothing, so the mempool and the block use the same function, and a refused transaction
+ * leaves no trace. Order of the checks = order of TRANSACTION_CODE.
  */
 import { toHex0x } from "../primitives/bytes.ts";
 import { GridError } from "../primitives/errors.ts";
@@ -25,8 +25,13 @@ import {
 import type { TransactionResult } from "./abci.ts";
 import { type MemberPlace, memberAt } from "./admission.ts";
 import type { CertificateCheck } from "./certificates.ts";
-import { clearedSlots, type Lane, type PendingReport, reportedSlots } from "./lane.ts";
-import { pendingReport } from "./lane.ts";
+import {
+  clearedSlots,
+  type Lane,
+  type PendingReport,
+  pendingReport,
+  reportedSlots,
+} from "./lane.ts";
 import { PENDING_REPORTS_PER_LANE_MAX } from "./lane-root.ts";
 import { CLEARED_SLOTS_MAX } from "./light-client/paths.ts";
 import type { Rules } from "./rules.ts";
@@ -59,9 +64,7 @@ export function judgeTransaction(judge: Judge, bytes: Uint8Array): Verdict {
   }
   if (bytes[0] === REPORT_TRANSACTION_TYPE) {
     const transaction = decoded(() => decodeReportTransaction(bytes));
-    return "refusal" in transaction
-      ? transaction.refusal
-      : judgeReport(judge, transaction.value);
+    return "refusal" in transaction ? transaction.refusal : judgeReport(judge, transaction.value);
   }
   if (bytes[0] === MEMBER_TRANSACTION_TYPE) {
     const transaction = decoded(() => decodeMemberTransaction(bytes));
@@ -147,9 +150,9 @@ function orderRefusal(rules: Rules, lane: Lane, slot: Slot): string | null {
 }
 
 /**
- * A late entry's slot is before the report's, not before genesis, and its correction window is still
- * open when the report's slot starts. Judged by slots, not by the block's time: a certified report
- * stays valid however long it waits.
+ * A late entry's slot is before the report's, not before genesis, and its correction window is
+ * still open when the report's slot starts. Judged by slots, not by the block's time: a certified
+ * report stays valid however long it waits.
  */
 function lateRefusal(rules: Rules, report: Report): string | null {
   const { slotS, oracle } = rules.genesis;

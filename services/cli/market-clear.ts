@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { clearOffline } from "../market/offline.ts";
 import type { OfflineInput, OfflineOutput, OfflineRefusal } from "../market/offline-form.ts";
-import { marketRowsFromCsv, marketRowsToCsv } from "./market-csv.ts";
+import { type MarketText, marketRowsFromCsv, marketRowsToCsv } from "./market-csv.ts";
 
 const zName = z.string().min(1).max(200);
 // Whole numbers and ranges are the market's to judge: it names them better than a type can.
@@ -80,7 +80,7 @@ export const MarketOutput = z.strictObject({
         z.strictObject({
           orderId: zName,
           energyWh: z.int(),
-          amountUc: zMoney.describe("what amountUc > 0 receives, < 0 pays, for energyWh"),
+          amountUc: zMoney.describe("for energyWh; > 0 receives, < 0 pays"),
           retailerWh: z.int().optional().describe("rates: the retailer's part of energyWh"),
         }),
       ),
@@ -129,11 +129,6 @@ export function clearMarketFile(file: {
 export function renderMarketOutput(output: OfflineOutput, format: MarketFormat): string {
   return format === "json" ? `${JSON.stringify(output, null, 2)}\n` : marketRowsToCsv(output);
 }
-
-/** A market file as a plain value, and where a path of that value stands in the file. */
-export type MarketText =
-  | { readonly value: unknown; readonly placeOf: (path: string) => string }
-  | { readonly refusal: OfflineRefusal };
 
 function readJson(text: string): MarketText {
   try {

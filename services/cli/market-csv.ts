@@ -3,7 +3,11 @@
  * region without orders, or a field of the rule; unused cells stay empty. And the clearing likewise.
  */
 import type { OfflineOutput, OfflineRefusal } from "../market/offline-form.ts";
-import type { MarketText } from "./market-clear.ts";
+
+/** A market file as a plain value, and where a path of that value stands in the file. */
+export type MarketText =
+  | { readonly value: unknown; readonly placeOf: (path: string) => string }
+  | { readonly refusal: OfflineRefusal };
 
 const ORDER_FIELDS = ["id", "side", "limitUcPerWh", "energyWh", "coefficientPpm", "priority"];
 const LINE_FIELDS = ["id", "from", "to", "capacityWh", "feeUcPerWh"];

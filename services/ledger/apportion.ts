@@ -62,3 +62,10 @@ function shareRest(rest: number, weights: ArrayLike<number>, weighed: number): F
   for (let k = 0; k < left; k++) shares[contenders[k]!]! += 1;
   return shares;
 }
+
+/** floor(value / by), by > 0, toward minus infinity: for averages that people read, not to pay. */
+export function floorDivide(value: bigint, by: bigint): bigint {
+  assert(by > 0n, "a divisor is positive");
+  const rest = value % by;
+  return (value - (rest < 0n ? rest + by : rest)) / by;
+}

@@ -11,7 +11,8 @@
  */
 import { assert } from "../primitives/errors.ts";
 import { shortestDistances } from "./distances.ts";
-import { augmentAll, buildFlowGraph, type FlowGraph, findLevels } from "./flow-graph.ts";
+import { augmentAll, buildFlowGraph, type FlowGraph } from "./flow-graph.ts";
+import { settleTies } from "./flow-ties.ts";
 import type { Network } from "./network.ts";
 import { BID, type OrderColumns } from "./orders.ts";
 

@@ -1,7 +1,7 @@
 /**
  * A region's order book from metered energy: one bid per grid meter with import left after own use,
- * at the member's highest price, one ask per meter with export left, at the lowest; and the retailer
- * as two orders of its own.
+ * at the member's highest price, one ask per meter with export left, at the lowest; and the
+ * retailer as two orders of its own.
  *
  * The retailer stands in every region's book, not behind one node that all regions share: over such
  * a node energy would be wheeled between regions past their lines, without fee or limit. Its orders
@@ -10,18 +10,17 @@
  * is served there changes no sum of money or energy, and what a member does not get inside the
  * market comes from the retailer anyway.
  */
-import {
-  ASK,
-  BID,
-  createOrderColumns,
-  type OrderColumns,
-  pushOrder,
-} from "../market/orders.ts";
+import { ASK, BID, createOrderColumns, type OrderColumns, pushOrder } from "../market/orders.ts";
 import { shareProRata } from "../market/ration.ts";
 import { METERS_PER_REGION_MAX } from "../primitives/limits.ts";
 import { type OwnUse, ownUse } from "./own-use.ts";
 import type { Roster } from "./roster.ts";
-import { atGridMeters, type MeteredSlot, type RetailerPrices, type StandingLimits } from "./slot.ts";
+import {
+  atGridMeters,
+  type MeteredSlot,
+  type RetailerPrices,
+  type StandingLimits,
+} from "./slot.ts";
 
 /** Ties go to the lower index: members by meter, the retailer last. */
 const RETAILER_TIE = 2 * METERS_PER_REGION_MAX;

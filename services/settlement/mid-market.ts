@@ -1,8 +1,9 @@
 /**
  * The mid-market rate as an allocation: the region alone with the retailer. A meter's import and
- * export of a slot stand side by side, each at its side's rate. Limits play no part: nobody is worse
- * off than with the retailer alone.
+ * export of a slot stand side by side, each at its side's rate. Limits play no part: nobody is
+ * worse off than with the retailer alone.
  */
+import { floorDivide } from "../ledger/apportion.ts";
 import { midMarketRate } from "../market/mechanisms/mid-market-rate.ts";
 import type { Roster } from "./roster.ts";
 import { type Allocation, atGridMeters, type MeteredSlot, type RetailerPrices } from "./slot.ts";
@@ -46,7 +47,5 @@ function midPrice({ retailUcPerWh, feedInUcPerWh }: RetailerPrices): number {
 /** For reading, floored; the amounts are exact. Null where nothing was metered. */
 function averagePrice(totalUc: bigint, energyWh: number): number | null {
   if (energyWh === 0) return null;
-  const wh = BigInt(energyWh);
-  const floored = (totalUc - (((totalUc % wh) + wh) % wh)) / wh;
-  return Number(floored);
+  return Number(floorDivide(totalUc, BigInt(energyWh)));
 }

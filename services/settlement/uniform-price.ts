@@ -2,11 +2,12 @@
  * From a cleared book to who got what from whom, under the uniform price.
  *
  * Inside a region all energy has one price, so which source served which use moves no money; it is
- * named in a fixed order: own region first, then other regions, then the retailer. A region's totals
- * are shared over the fills by largest remainder. What the auction left unfilled was metered all the
- * same, so it is bought from or sold to the retailer. A member's own use counts as community energy
- * at the slot's price on both sides: nothing for the member, and one formula for every bill:
- * price x (sold inside - bought inside) + feed-in x sold to - retail x bought from the retailer.
+ * named in a fixed order: own region first, then other regions, then the retailer. A region's
+ * totals are shared over the fills by largest remainder. What the auction left unfilled was metered
+ * all the same, so it is bought from or sold to the retailer. A member's own use counts as
+ * community energy at the slot's price on both sides: nothing for the member, and one formula for
+ * every bill: price x (sold inside - bought inside) + feed-in x sold to - retail x bought from the
+ * retailer.
  */
 import { ASK, BID } from "../market/orders.ts";
 import { shareProRata } from "../market/ration.ts";
@@ -30,8 +31,7 @@ export function allocateUniformPrice(cleared: ClearedBook): Allocation {
   const retailAskWh = fillWh[retailerAsk(orders)]!;
   const retailBidWh = fillWh[retailerBid(orders)]!;
   assert(
-    fills.boughtWh + retailBidWh + lines.outflowWh ===
-      fills.soldWh + retailAskWh + lines.inflowWh,
+    fills.boughtWh + retailBidWh + lines.outflowWh === fills.soldWh + retailAskWh + lines.inflowWh,
     "sold + inflow = bought + outflow",
   );
   assert(retailAskWh === 0 || priceUcPerWh === retailer.retailUcPerWh, "retail bounds the price");

@@ -292,7 +292,7 @@ export type DashboardFixture = {
 
 const CSP = [
   "default-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
   "object-src 'none'",
   "base-uri 'none'",
   "frame-ancestors 'none'",

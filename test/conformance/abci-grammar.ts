@@ -1,6 +1,6 @@
 /**
- * The order of ABCI calls as a small automaton, after `spec/abci` of CometBFT v0.38 and the stricter
- * grammar of its v1.0.1 (`test/e2e/pkg/grammar`), without state sync and vote extensions:
+ * The order of ABCI calls as a small automaton, after `spec/abci` of CometBFT v0.38 and the
+ * stricter grammar of its v1.0.1 (`test/e2e/pkg/grammar`), without state sync and vote extensions:
  *
  *   boot   = info [initChain] height*      ; initChain exactly where info reported height 0
  *   height = round* finalizeBlock commit   ; no round: replay or catch-up

@@ -279,6 +279,7 @@ test("a meter that loses records: gaps, and the energy is in the next register",
 
 test.each([
   { why: "no first slot", options: { source: { ...arithmeticSource(), firstSlot: null } } },
+  { why: "a first slot before the source's", options: { firstSlot: FIRST_SLOT - 1 } },
   { why: "no end", options: { source: { ...arithmeticSource(), endSlot: null } } },
   { why: "no broker", options: { brokerUrl: "localhost" } },
   { why: "an unknown fault", options: { faults: [{ fault: "flood" as FaultName, share: 1 }] } },

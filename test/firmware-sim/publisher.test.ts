@@ -258,6 +258,19 @@ test("nobody listens at the broker's port: keeps trying, stops when told", async
   expect(settled).toEqual([]);
 });
 
+test("stops at once, though the broker never acknowledges", async () => {
+  const arrived = signal();
+  const { oracle, publisher, offer } = await setUp({});
+  oracle.holdsPuback = true;
+  oracle.onArrival = () => arrived.resolve();
+  const [record] = signedRecords(DEVICE, 1);
+  offer([record!]);
+  publisher.start();
+  await arrived.promise;
+  await publisher.stop();
+  expect(record!.state).toBe("new");
+});
+
 test("a hundred meters, each on its own connection", async () => {
   const homes = Array.from({ length: 99 }, (_, k) => ({ label: `${k}`, hasPanels: false }));
   const { devices } = provisionFleet({ seed: "many", regions: [{ id: "north", homes }] });

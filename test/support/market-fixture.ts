@@ -1,7 +1,7 @@
 /**
  * A small community with real keys: genesis, the secrets behind it, and the signed transactions of
- * its oracle and its members. For every test that needs a chain that moves. Equal options give equal
- * bytes.
+ * its oracle and its members. For every test that needs a chain that moves. Equal options give
+ * equal bytes.
  */
 import {
   aggregateBlsSignatures,
@@ -198,9 +198,7 @@ function signReport(
   const quorum = Array.from({ length: oracleQuorum(genesis) }, (_, m) => m);
   const signers = report.signers ?? quorum;
   const message = reportStatement(reportBytes);
-  const signatures = signers.map((m) =>
-    signBls({ message, secretKey: oracleSecrets[m]!.bls }),
-  );
+  const signatures = signers.map((m) => signBls({ message, secretKey: oracleSecrets[m]!.bls }));
   return encodeReportTransaction({
     reportBytes,
     certificate: {

@@ -42,7 +42,7 @@ function json(value: unknown): Json {
 function readingVector(algorithm: DeviceAlgorithm) {
   const key = samples.sampleKey(algorithm);
   const reading = samples.sampleReading(algorithm);
-  const { networkId } = { networkId: samples.NETWORK_ID };
+  const networkId = samples.NETWORK_ID;
   const bytes = signReading({ reading, networkId, key });
   const { payload } = decodeReading(bytes);
   const salt = samples.seedOf("salt");

@@ -16,6 +16,6 @@ const fleet = await startFleet({
   directory,
   oracleReceiptPublicKey: ORACLE_PUBLIC,
   pace: { kind: "as-fast-as-possible" },
-  timing: { backoffMinMs: 5, backoffMaxMs: 50, receiptTimeoutMs: 200 },
+  timing: { backoffMinMs: 5, backoffMaxMs: 50, receiptTimeoutMs: 100 },
 });
 await fleet.done;

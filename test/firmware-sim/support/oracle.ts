@@ -36,6 +36,8 @@ export const TAKE: Answer = { receipts: 1 };
 export class TestOracle {
   readonly arrivals: Arrival[] = [];
   policy: Policy;
+  /** Takes readings without a PUBACK, as a broker with a stuck store would. */
+  holdsPuback = false;
   onArrival: (arrival: Arrival) => void = () => {};
   /** Device id in hexadecimal to password; empty lets everybody in. */
   passwords: ReadonlyMap<string, string> = new Map();
@@ -61,7 +63,7 @@ export class TestOracle {
       else done(Object.assign(new Error("refused"), { returnCode: 5 }), false);
     };
     broker.authorizePublish = (client, packet, done) => {
-      done(null);
+      if (client === null || !oracle.holdsPuback) done(null);
       if (client !== null) void oracle.#take(client, packet as AedesPublishPacket);
     };
     broker.on("client", (client) => oracle.#clients.add(client));

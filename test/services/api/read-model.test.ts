@@ -62,7 +62,7 @@ test("last is the last slot, today its market day, all everything", async () => 
 test("a model that starts now equals one that heard every block, wherever the roll-up stands", async () => {
   const slots = fc.integer({ min: 1, max: 290 });
   const law = async (count: number, rolledUpTo: number, missed: number) => {
-    const chain = createChainFixture();
+    const chain = createChainFixture({ regions: [VILLAGE[0]!, VILLAGE[3]!] });
     const live = createReadModel({ chain, statements: new MemoryStatementStore(), timeZone });
     await live.warmed;
     for (let i = 0; i < count; i++) chain.clearSlot();

@@ -1,12 +1,12 @@
 /**
  * Method: the shared suite of every application, on random traffic over three regions; then what
- * this application promises besides: reload, refusal of damaged records, its queries, and that a bug
- * in a block leaves the committed state.
+ * this application promises besides: reload, refusal of damaged records, its queries, and that a
+ * bug in a block leaves the committed state.
  */
 import { describe, expect, test } from "vitest";
 import { createApplication, type MarketApplication } from "../../../services/chain/application.ts";
 import { billProof } from "../../../services/chain/proofs.ts";
-import { HEAD_KEY, isStateKey, laneKey, slotKey } from "../../../services/chain/store-keys.ts";
+import { isStateKey, laneKey, slotKey } from "../../../services/chain/store-keys.ts";
 import { fromHex, toHex } from "../../../services/primitives/bytes.ts";
 import { decode, encode } from "../../../services/primitives/codec.ts";
 import { GridError, InvariantError } from "../../../services/primitives/errors.ts";
@@ -176,7 +176,7 @@ test("a block that fails half way leaves nothing of the block before it to commi
 
 describe("queries", () => {
   const { app } = run(blocks.length);
-  const ask = (path: string, data = new Uint8Array(0)) => app.query({ path, data });
+  const ask = (path: string, data: Uint8Array = new Uint8Array(0)) => app.query({ path, data });
 
   test("head", () => {
     const head = app.head();

@@ -12,7 +12,7 @@ import { billProof, decodeReceiptsPath } from "../../../services/chain/proofs.ts
 import { proofKey } from "../../../services/chain/store-keys.ts";
 import { ed25519PublicKey, signEd25519 } from "../../../services/crypto/ed25519.ts";
 import { toHex } from "../../../services/primitives/bytes.ts";
-import { GridError } from "../../../services/primitives/errors.ts";
+import type { GridError } from "../../../services/primitives/errors.ts";
 import type { UnixSeconds } from "../../../services/primitives/units.ts";
 import { BILL_FIELDS, type Bill } from "../../../services/wire/bill.ts";
 import { type Header, headerSignedBytes } from "../../../services/wire/header.ts";
@@ -131,7 +131,10 @@ function byteParts(proof: BillProof): { get: Uint8Array; set: (to: Uint8Array) =
     get: proof.header[key],
     set: (to: Uint8Array) => ({ ...proof, header: { ...proof.header, [key]: to } }),
   }));
-  const signature = { get: proof.signature, set: (to: Uint8Array) => ({ ...proof, signature: to }) };
+  const signature = {
+    get: proof.signature,
+    set: (to: Uint8Array) => ({ ...proof, signature: to }),
+  };
   return [...list("receiptsProof"), ...list("lanesProof"), ...inHeader, signature];
 }
 

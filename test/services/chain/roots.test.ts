@@ -1,6 +1,6 @@
 /**
- * Method: @chainsafe/ssz as outside truth. Random lanes, bills, nonces and histories of sizes at and
- * around whole chunks must give its hash_tree_root for the schemas documented in the sources.
+ * Method: @chainsafe/ssz as outside truth. Random lanes, bills, nonces and histories of sizes at
+ * and around whole chunks must give its hash_tree_root for the schemas documented in the sources.
  */
 import {
   ByteVectorType,
@@ -30,11 +30,7 @@ import {
   PATH_LIMITS,
   placeOfLeaf,
 } from "../../../services/chain/light-client/paths.ts";
-import {
-  billRoots,
-  receiptsProofOf,
-  receiptsRootOf,
-} from "../../../services/chain/receipts.ts";
+import { billRoots, receiptsProofOf, receiptsRootOf } from "../../../services/chain/receipts.ts";
 import { EMPTY_HISTORY_ROOT, growHistory } from "../../../services/chain/receipts-history.ts";
 import { appTree } from "../../../services/chain/roots.ts";
 import { sha256 } from "../../../services/crypto/hash.ts";
@@ -62,9 +58,7 @@ const LaneState = new ContainerType({
   settledImportWh: members64,
   settledExportWh: members64,
 });
-const BillType = new ContainerType(
-  Object.fromEntries(BILL_FIELDS.map((field) => [field, uint64])),
-);
+const BillType = new ContainerType(Object.fromEntries(BILL_FIELDS.map((field) => [field, uint64])));
 const Bills = new ListCompositeType(BillType, 131_072);
 const History = new ListCompositeType(root, 2 ** HISTORY_DEPTH);
 const Lanes = new ListCompositeType(new ContainerType({ state: root, receipts: root }), 1024);
@@ -192,38 +186,44 @@ test("the history is SSZ's list whatever the steps it grew by, and each leaf's p
   );
 });
 
-test.each([1, 2, 3, 8, 9])("the app hash over %i lanes is SSZ's, and each lane's path holds", (n) => {
-  const prng = createPrng(n);
-  const lanes = Array.from({ length: n }, () => ({ state: node(prng), receipts: node(prng) }));
-  const admission = node(prng);
-  const tree = appTree(lanes, admission);
-  expect(tree.appHash).toEqual(new Uint8Array(App.hashTreeRoot({ lanes, admission })));
-  lanes.forEach((lane, regionIndex) => {
-    const frontier = new Uint8Array(32 * HISTORY_DEPTH);
-    const leaf = sha256(utf8(`receipts ${regionIndex}`));
-    const grown = growHistory({ frontier, length: 0, leaves: [leaf] });
-    const rooted = lanes.map((other, r) =>
-      r === regionIndex ? { ...lane, receipts: grown.root } : other,
-    );
-    const { appHash, proof } = appTree(rooted, admission);
-    const path = [...grown.paths[0]!, ...proof(regionIndex)];
-    expect(path).toHaveLength(LANES_PROOF_NODES);
-    const index = lanesPathIndex({ regionIndex, slotIndex: 0 });
-    expect(verifyMerkleProof({ leaf, index, proof: path, root: appHash })).toBe(true);
-  });
-});
+test.each([1, 2, 3, 8, 9])(
+  "the app hash over %i lanes is SSZ's, and each lane's path holds",
+  (n) => {
+    const prng = createPrng(n);
+    const lanes = Array.from({ length: n }, () => ({ state: node(prng), receipts: node(prng) }));
+    const admission = node(prng);
+    const tree = appTree(lanes, admission);
+    expect(tree.appHash).toEqual(new Uint8Array(App.hashTreeRoot({ lanes, admission })));
+    lanes.forEach((lane, regionIndex) => {
+      const frontier = new Uint8Array(32 * HISTORY_DEPTH);
+      const leaf = sha256(utf8(`receipts ${regionIndex}`));
+      const grown = growHistory({ frontier, length: 0, leaves: [leaf] });
+      const rooted = lanes.map((other, r) =>
+        r === regionIndex ? { ...lane, receipts: grown.root } : other,
+      );
+      const { appHash, proof } = appTree(rooted, admission);
+      const path = [...grown.paths[0]!, ...proof(regionIndex)];
+      expect(path).toHaveLength(LANES_PROOF_NODES);
+      const index = lanesPathIndex({ regionIndex, slotIndex: 0 });
+      expect(verifyMerkleProof({ leaf, index, proof: path, root: appHash })).toBe(true);
+    });
+  },
+);
 
-test.each([1, 3, 4, 5, 17])("the admission root with %i members in a region is SSZ's", (members) => {
-  const prng = createPrng(members);
-  const regions = [members, 1, members + 1].map((count) => {
-    const column = copyNonceColumn(genesisNonces(count));
-    for (let m = 0; m < count; m++) column[m] = BigInt(prng.uint32());
-    return rootedNonces(column);
-  });
-  const type = new ListCompositeType(members64, 1024);
-  const expected = type.hashTreeRoot(regions.map(({ column }) => [...column]));
-  expect(admissionRoot(regions)).toEqual(new Uint8Array(expected));
-});
+test.each([1, 3, 4, 5, 17])(
+  "the admission root with %i members in a region is SSZ's",
+  (members) => {
+    const prng = createPrng(members);
+    const regions = [members, 1, members + 1].map((count) => {
+      const column = copyNonceColumn(genesisNonces(count));
+      for (let m = 0; m < count; m++) column[m] = BigInt(prng.uint32());
+      return rootedNonces(column);
+    });
+    const type = new ListCompositeType(members64, 1024);
+    const expected = type.hashTreeRoot(regions.map(({ column }) => [...column]));
+    expect(admissionRoot(regions)).toEqual(new Uint8Array(expected));
+  },
+);
 
 test("depths of the light client are those of the schema's limits", () => {
   for (const [depth, limit] of PATH_LIMITS) expect(merkleDepth(limit)).toBe(depth);

@@ -1,6 +1,7 @@
 /**
- * Method: worked sequences for each rule of time and order (limits, late regions, late energy, lines
- * between lanes), then the law that it does not matter how transactions are spread over blocks.
+ * Method: worked sequences for each rule of time and order (limits, late regions, late energy,
+ * lines between lanes), then the law that it does not matter how transactions are spread over
+ * blocks.
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -26,7 +27,9 @@ function start(fixture: MarketFixture): Chain {
     block(timeS, ...transactions) {
       const height = app.head().height + 1;
       const { results, slotRecords } = app.finalizeBlock({ height, timeS, transactions });
-      expect(results.map(({ code, info }) => `${code}${info}`)).toEqual(transactions.map(() => "0"));
+      expect(results.map(({ code, info }) => `${code}${info}`)).toEqual(
+        transactions.map(() => "0"),
+      );
       app.commit();
       return slotRecords;
     },

@@ -1,7 +1,7 @@
 /**
- * Method: every refusal code of a transaction has a row, in the mempool and in a block; the order of
- * codes is the order of checks; then 5,000 malformed or mutated byte strings, which must get a code
- * and never throw.
+ * Method: every refusal code of a transaction has a row, in the mempool and in a block; the order
+ * of codes is the order of checks; then 5,000 malformed or mutated byte strings, which must get a
+ * code and never throw.
  */
 import { describe, expect, test } from "vitest";
 import { createApplication, type MarketApplication } from "../../../services/chain/application.ts";
@@ -13,8 +13,8 @@ import type { Slot, UnixSeconds } from "../../../services/primitives/units.ts";
 import { transactionCodeName } from "../../../services/wire/refusals.ts";
 import {
   encodeSetLimits,
-  marketAddress,
   type MemberTransaction,
+  marketAddress,
   signMemberTransaction,
 } from "../../../services/wire/transaction.ts";
 import { createMarketFixture, type FixtureReport } from "../../support/market-fixture.ts";

@@ -79,7 +79,12 @@ export function randomBlocks(fixture: MarketFixture, seed: string, slots: number
     const second: Uint8Array[] = [];
     for (const r of regions) {
       held[r]!.push(
-        randomReport(fixture, prng, { regionIndex: r, slotIndex }, lateOf(fixture, prng, slotIndex)),
+        randomReport(
+          fixture,
+          prng,
+          { regionIndex: r, slotIndex },
+          lateOf(fixture, prng, slotIndex),
+        ),
       );
       if (prng.below(5) === 0 && slotIndex < slots - 1) continue; // a region that lags
       (prng.below(2) === 0 ? first : second).push(...held[r]!.splice(0));
@@ -96,15 +101,13 @@ export function randomBlocks(fixture: MarketFixture, seed: string, slots: number
 function lateOf(fixture: MarketFixture, prng: Prng, slotIndex: number): LateEntry[] {
   if (slotIndex === 0 || prng.below(3) > 0) return [];
   const slot = fixture.slotAtIndex(slotIndex - 1);
-  return [{ slot, meterIndex: 1, importWh: prng.below(500), exportWh: prng.below(500), quality: 0 }];
+  return [
+    { slot, meterIndex: 1, importWh: prng.below(500), exportWh: prng.below(500), quality: 0 },
+  ];
 }
 
 /** The next change of some member; it may meet one that still waits, and then it fails. */
-function randomChange(
-  fixture: MarketFixture,
-  prng: Prng,
-  nonces: Map<string, number>,
-): Uint8Array {
+function randomChange(fixture: MarketFixture, prng: Prng, nonces: Map<string, number>): Uint8Array {
   const regionIndex = prng.below(2);
   const memberIndex = prng.below(2);
   const key = `${regionIndex}/${memberIndex}`;

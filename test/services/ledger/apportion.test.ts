@@ -1,7 +1,7 @@
 /** Method: worked shares with known answers, then the laws of the largest remainder. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { apportion } from "../../../services/ledger/apportion.ts";
+import { apportion, floorDivide } from "../../../services/ledger/apportion.ts";
 import { InvariantError } from "../../../services/primitives/errors.ts";
 
 describe("worked shares", () => {
@@ -37,14 +37,14 @@ describe("worked shares", () => {
 
 const weights = fc.oneof(
   fc.array(fc.nat(20), { minLength: 1, maxLength: 30 }),
-  fc.array(fc.maxSafeNat().map((n) => Math.floor(n / 64)), { minLength: 1, maxLength: 30 }),
+  fc.array(
+    fc.maxSafeNat().map((n) => Math.floor(n / 64)),
+    { minLength: 1, maxLength: 30 },
+  ),
 );
-const total = fc.oneof(
-  fc.bigInt(-1000n, 1000n),
-  fc.bigInt(-(2n ** 63n) + 1n, 2n ** 63n - 1n),
-);
+const total = fc.oneof(fc.bigInt(-1000n, 1000n), fc.bigInt(-(2n ** 63n) + 1n, 2n ** 63n - 1n));
 
-test("shares sum to the total, stay within one of their quota, and keep the order of weights", () => {
+test("shares sum to the total, stay within one of their quota, keep the order of weights", () => {
   fc.assert(
     fc.property(total, weights, (totalUc, shape) => {
       const sum = shape.reduce((a, b) => a + b, 0);
@@ -92,4 +92,13 @@ test("agrees with handing out units one by one", () => {
     }),
     { numRuns: 300 },
   );
+});
+
+test.each([
+  [7n, 2n, 3n],
+  [-7n, 2n, -4n],
+  [-8n, 2n, -4n],
+  [0n, 5n, 0n],
+])("floor(%s / %s) = %s", (value, by, floor) => {
+  expect(floorDivide(value, by)).toBe(floor);
 });

@@ -1,5 +1,6 @@
 /**
- * Regions for settlement tests: meters, members and limits, cleared by the market itself and settled.
+ * Regions for settlement tests: meters, members and limits, cleared by the market itself and
+ * settled.
  */
 import { couple } from "../../../services/market/coupling.ts";
 import type { Slot } from "../../../services/primitives/units.ts";

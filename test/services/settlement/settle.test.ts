@@ -8,12 +8,7 @@ import { INSTITUTION, sumOfAccounts } from "../../../services/ledger/accounts.ts
 import type { Slot } from "../../../services/primitives/units.ts";
 import type { Settlement } from "../../../services/settlement/slot.ts";
 import { BILL_KIND } from "../../../services/wire/bill.ts";
-import {
-  RETAILER,
-  settleMidMarket,
-  settleUniformPrice,
-  type TestRegion,
-} from "./regions.ts";
+import { RETAILER, settleMidMarket, settleUniformPrice, type TestRegion } from "./regions.ts";
 
 /** A exports 800 Wh and asks 12,000; B imports 500 and bids 28,000; C imports 600, bids 20,000. */
 const WORKED: TestRegion = {
@@ -61,9 +56,9 @@ describe("one slot by hand", () => {
   });
 
   /**
-   * East offers 1,000 Wh at 10,000; west needs 600 at up to 25,000; the line carries 400 at a fee of
-   * 2,000. East's ask and west's bid stay partly open, so their limits are the prices: 10,000 and
-   * 25,000, and the line earns 13,000 of rent per Wh.
+   * East offers 1,000 Wh at 10,000; west needs 600 at up to 25,000; the line carries 400 at a fee
+   * of 2,000. East's ask and west's bid stay partly open, so their limits are the prices: 10,000
+   * and 25,000, and the line earns 13,000 of rent per Wh.
    */
   test("two regions over a full line", () => {
     const east: TestRegion = {
@@ -219,18 +214,16 @@ const limit = fc.oneof(
   fc.constantFrom(8_000, 30_000, 20_000),
   fc.integer({ min: -1_000, max: 40_000 }),
 );
-const region: fc.Arbitrary<TestRegion> = fc
-  .integer({ min: 1, max: 5 })
-  .chain((members) =>
-    fc.record({
-      meters: fc.array(
-        fc.record({ member: fc.nat(members - 1), importWh: energy, exportWh: energy }),
-        { maxLength: 8 },
-      ),
-      minSell: fc.array(limit, { minLength: members, maxLength: members }),
-      maxBuy: fc.array(limit, { minLength: members, maxLength: members }),
-    }),
-  );
+const region: fc.Arbitrary<TestRegion> = fc.integer({ min: 1, max: 5 }).chain((members) =>
+  fc.record({
+    meters: fc.array(
+      fc.record({ member: fc.nat(members - 1), importWh: energy, exportWh: energy }),
+      { maxLength: 8 },
+    ),
+    minSell: fc.array(limit, { minLength: members, maxLength: members }),
+    maxBuy: fc.array(limit, { minLength: members, maxLength: members }),
+  }),
+);
 
 /** What the member would pay or get with the retailer alone, each meter by itself. */
 function aloneUc(of: TestRegion): bigint[] {
@@ -288,7 +281,7 @@ const grid = fc.integer({ min: 1, max: 4 }).chain((count) =>
   }),
 );
 
-test("uniform price over lines: conserved everywhere, and nobody loses whatever their limits", () => {
+test("uniform price over lines: conserved, and nobody loses whatever their limits", () => {
   fc.assert(
     fc.property(grid, ({ regions, lines }) => {
       const { settlements, coupling } = settleUniformPrice(regions, lines);
@@ -301,10 +294,8 @@ test("uniform price over lines: conserved everywhere, and nobody loses whatever 
         });
         for (const bill of settlement.bills) {
           const inside =
-            BigInt(bill.sellPriceUcPerWh) *
-              BigInt(bill.communitySoldWh + bill.neighbourSoldWh) -
-            BigInt(bill.buyPriceUcPerWh) *
-              BigInt(bill.communityBoughtWh + bill.neighbourBoughtWh);
+            BigInt(bill.sellPriceUcPerWh) * BigInt(bill.communitySoldWh + bill.neighbourSoldWh) -
+            BigInt(bill.buyPriceUcPerWh) * BigInt(bill.communityBoughtWh + bill.neighbourBoughtWh);
           const outside =
             BigInt(RETAILER.feedInUcPerWh * bill.retailerSoldWh) -
             BigInt(RETAILER.retailUcPerWh * bill.retailerBoughtWh);

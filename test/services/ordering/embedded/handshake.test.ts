@@ -4,7 +4,7 @@
  * that keeps them in a file of its own. After each restart the chain must stand where an
  * undisturbed one stands, and the log of calls must obey the grammar.
  */
-import { copyFileSync, existsSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { STEPS, type Step } from "../../../../services/ordering/embedded/apply.ts";
@@ -49,15 +49,6 @@ describe("the table", () => {
 
 const STORAGES = ["shared", "own"] as const;
 const AMOUNTS = [5, 7, 11, 13];
-
-/** What the counter chain holds after block `n` of the plan: one addition a block. */
-function sums(): number[] {
-  let sum = 0;
-  return AMOUNTS.map((amount) => {
-    sum += amount;
-    return sum;
-  });
-}
 
 async function submitAll(chain: Awaited<ReturnType<typeof startCounterChain>>, from = 0) {
   for (const [i, amount] of AMOUNTS.entries()) {
@@ -204,7 +195,6 @@ describe("an application that keeps its own records", () => {
     await first.close();
     rmSync(ownFile);
     // Another program in the same place: it starts from a count that genesis does not have.
-    const { writeFileSync } = await import("node:fs");
     const counts = [["extra", 1]];
     writeFileSync(ownFile, JSON.stringify({ height: 1, timeS: 0, counts }));
     await expect(start()).rejects.toMatchObject({
