@@ -15,6 +15,7 @@ import {
   status,
 } from "./state/market.ts";
 import { session, unpair } from "./state/session.ts";
+import { connection } from "./state/stream.ts";
 import { theme, toggleTheme } from "./state/theme.ts";
 import { BillPage } from "./views/bill-page.tsx";
 import { Failure, Skeleton } from "./views/failure.tsx";
@@ -154,7 +155,11 @@ function Footer() {
   if (known === null) return <footer class="foot" />;
   return (
     <footer class="foot">
-      <p class="health" data-ready={health.value.value?.ready ?? "unknown"} data-testid="health">
+      <p
+        class="health"
+        data-ready={connection.value === "live" ? health.value.value?.ready : undefined}
+        data-testid="health"
+      >
         <span class="health-dot" aria-hidden="true" />
         {healthLine(known)}
       </p>
@@ -190,6 +195,10 @@ function healthLine(known: Status): string {
 
 function readiness(): string {
   const answer = health.value.value;
+  // What a node was before it went silent says nothing about now.
+  if (connection.value === "offline" || connection.value === "reconnecting") {
+    return t("health.unknown");
+  }
   if (answer === null || health.value.failure !== null) return t("health.unknown");
   if (answer.ready) return t("health.ready");
   return t("health.notReady", { reasons: answer.reasons.join(", ") });

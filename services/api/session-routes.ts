@@ -1,4 +1,4 @@
-/** How a browser becomes a member: the operator makes a code, the member trades it for a session. */
+/** How a browser becomes a member: the operator makes a code, the member opens a session by it. */
 import { getConnInfo } from "@hono/node-server/conninfo";
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";

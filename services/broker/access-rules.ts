@@ -50,11 +50,17 @@ function isOwnAck(device: Device, topic: string): boolean {
   return ownLeaf(device, topic) === "ack";
 }
 
-/** The leaf of a topic of this device in its own region, or null. Wildcards do not parse. */
-function ownLeaf(device: Device, topic: string): string | null {
-  const parsed = parseDeviceTopic(topic);
-  if (parsed === null || parsed.region !== device.region) return null;
-  return toHex(parsed.deviceId) === toHex(device.deviceId) ? parsed.leaf : null;
+/** Where a device's own topics begin. Kept, since it is asked for with every message. */
+const ownPrefixes = new WeakMap<Device, string>();
+
+/** What follows the device's own prefix in its own region, or null. Wildcards match nothing. */
+export function ownLeaf(device: Device, topic: string): string | null {
+  let prefix = ownPrefixes.get(device);
+  if (prefix === undefined) {
+    prefix = `${TOPIC_ROOT}/${device.region}/m/${toHex(device.deviceId)}/`;
+    ownPrefixes.set(device, prefix);
+  }
+  return topic.startsWith(prefix) ? topic.slice(prefix.length) : null;
 }
 
 function memberMayPublish({ memberId }: Member, { topic, retain }: Publication): boolean {

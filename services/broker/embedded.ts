@@ -25,9 +25,14 @@ import {
   SESSION_QUEUE_MAX,
   SUBSCRIPTIONS_PER_CLIENT_MAX,
 } from "../primitives/limits.ts";
-import { parseDeviceTopic } from "../wire/topics.ts";
-import { type AccessRules, gridlaneRules, type Principal } from "./access-rules.ts";
-import { type Broker, type MovingCounters, type ReadingHandler, zeroCounters } from "./broker.ts";
+import { type AccessRules, gridlaneRules, ownLeaf, type Principal } from "./access-rules.ts";
+import {
+  type Broker,
+  type IncomingReading,
+  type MovingCounters,
+  type ReadingHandler,
+  zeroCounters,
+} from "./broker.ts";
 import { FrameGuard } from "./frame-guard.ts";
 import { listen } from "./listen.ts";
 import { ReadingWindow } from "./reading-window.ts";
@@ -54,6 +59,8 @@ export type EmbeddedBrokerOptions = {
 const CONCURRENCY = 1000;
 /** Our deepest topic has seven levels; the store's matcher takes 100. */
 const TOPIC_LEVELS_MAX = 16;
+/** The broker's own topics: closed in every direction, whatever the rules say. */
+const SYSTEM_PREFIX = "$SYS/";
 const CONNACK = { identifier_rejected: 2, not_authorized: 5 } as const;
 
 /** What the broker knows of one connection. */
@@ -86,7 +93,8 @@ class EmbeddedBroker implements Broker {
   readonly #server: Server;
   readonly #sessions = new WeakMap<Client, Session>();
   readonly #clients = new Map<string, Client>(); // by id; aedes's own count drifts (aedes #985)
-  readonly #running = new Set<Promise<unknown>>();
+  #running = 0; // readings at the handler
+  #onIdle: () => void = () => {};
   #aedes!: Aedes;
 
   constructor(options: EmbeddedBrokerOptions) {
@@ -118,7 +126,7 @@ class EmbeddedBroker implements Broker {
         callback(refusal as Parameters<typeof callback>[0], refusal === null);
       },
       authorizePublish: (client, packet, callback) => {
-        this.#authorizePublish(client, packet).then(() => callback(null), callback);
+        this.#authorizePublish(client, packet, callback);
       },
       authorizeSubscribe: (client, subscription, callback) => {
         // Never an error: a denial by error leaves the filter in the store, and every later
@@ -168,7 +176,11 @@ class EmbeddedBroker implements Broker {
     });
     await new Promise<void>((resolve) => this.#aedes.close(() => resolve()));
     await closed;
-    await Promise.allSettled(this.#running);
+    if (this.#running > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
   }
 
   /** Between socket and parser: whole packets, none too large, no more than the window. */
@@ -244,52 +256,63 @@ class EmbeddedBroker implements Broker {
     return null;
   }
 
-  /** Runs before the PUBACK, and again for a will. Rejects to cut the connection. */
-  async #authorizePublish(client: Client | null, packet: PublishPacket): Promise<void> {
+  /** Runs before the PUBACK, and again for a will. An error cuts the connection. */
+  #authorizePublish(
+    client: Client | null,
+    packet: PublishPacket,
+    callback: (failure: Error | null) => void,
+  ): void {
     // MQTT-3.3.1-3: the flag of the sender's repetition is not the receivers' business.
     packet.dup = false;
     const session = client === null ? undefined : this.#sessions.get(client);
     const principal = session?.principal ?? null;
-    const { topic, retain } = packet;
-    if (session === undefined || principal === null || topic.startsWith("$")) {
-      return this.#deny();
+    const { topic } = packet;
+    if (session === undefined || principal === null || !this.#mayPublish(principal, packet)) {
+      this.counters.publishesDenied++;
+      callback(new Error("not allowed"));
+      return;
     }
-    if (!this.#rules.mayPublish(principal, { topic, retain })) return this.#deny();
-    const parsed = principal.kind === "device" ? parseDeviceTopic(topic) : null;
-    if (parsed !== null && (parsed.leaf === "r" || parsed.leaf === "b")) {
-      const { region, deviceId } = parsed;
+    if (principal.kind === "device" && isReading(principal, topic)) {
+      const { region, deviceId } = principal;
       // A copy: the packet is a view of a network buffer many times its size.
-      const payload = Uint8Array.from(packet.payload as Uint8Array);
-      const reading = { topic, payload, region, deviceId };
-      return this.#take(session.window, reading);
+      const payload = new Uint8Array(packet.payload as Uint8Array);
+      this.#take(session.window, { topic, payload, region, deviceId }, callback);
+      return;
     }
-    if (packet.payload.length > READING_BYTES_MAX) return this.#deny();
+    callback(null);
   }
 
-  async #take(window: ReadingWindow, reading: Parameters<ReadingHandler>[0]): Promise<void> {
-    const taken = window.admit(() => this.#options.onReading(reading));
-    this.#running.add(taken);
-    try {
-      await taken;
-      this.counters.readings++;
-    } catch (failure) {
-      this.counters.readingsFailed++;
-      throw failure;
-    } finally {
-      this.#running.delete(taken);
-    }
+  #mayPublish(principal: Principal, { topic, retain, payload }: PublishPacket): boolean {
+    if (topic.startsWith(SYSTEM_PREFIX)) return false;
+    if (!this.#rules.mayPublish(principal, { topic, retain })) return false;
+    // A reading too long is answered by its handler; nothing else may be.
+    const isAnswered = principal.kind === "device" && isReading(principal, topic);
+    return isAnswered || payload.length <= READING_BYTES_MAX;
   }
 
-  #deny(): never {
-    this.counters.publishesDenied++;
-    throw new Error("not allowed");
+  #take(
+    window: ReadingWindow,
+    reading: IncomingReading,
+    callback: (failure: Error | null) => void,
+  ): void {
+    this.#running++;
+    window.admit(
+      () => this.#options.onReading(reading),
+      (failure) => {
+        if (failure === null) this.counters.readings++;
+        else this.counters.readingsFailed++;
+        callback(failure === null ? null : new Error("not stored", { cause: failure }));
+        if (--this.#running === 0) this.#onIdle();
+      },
+    );
   }
 
   /** Asked for each filter, and again before it is stored. */
   #grants(client: Client, filter: string): boolean {
     const session = this.#sessions.get(client);
     const principal = session?.principal ?? null;
-    if (session === undefined || principal === null || filter.startsWith("$")) return false;
+    if (session === undefined || principal === null || filter.startsWith(SYSTEM_PREFIX))
+      return false;
     if (!this.#rules.maySubscribe(principal, filter)) return false;
     const { filters } = session;
     if (filters.size >= SUBSCRIPTIONS_PER_CLIENT_MAX && !filters.has(filter)) return false;
@@ -301,7 +324,8 @@ class EmbeddedBroker implements Broker {
   #authorizeForward(client: Client, packet: AedesPublishPacket): AedesPublishPacket | null {
     const session = this.#sessions.get(client);
     const principal = session?.principal ?? null;
-    if (session === undefined || principal === null || packet.topic.startsWith("$")) return null;
+    if (session === undefined || principal === null || packet.topic.startsWith(SYSTEM_PREFIX))
+      return null;
     if (!this.#rules.mayReceive(principal, packet.topic)) return null;
     // A client that has stopped reading must not use up the slots of all others until the drain
     // timeout frees them.
@@ -322,4 +346,10 @@ class EmbeddedBroker implements Broker {
     if (this.#clients.get(client.id) === client) this.#clients.delete(client.id);
     this.counters.clients = this.#clients.size;
   }
+}
+
+/** Live or backfill, under the device's own prefix. */
+function isReading(device: Extract<Principal, { kind: "device" }>, topic: string): boolean {
+  const leaf = ownLeaf(device, topic);
+  return leaf === "r" || leaf === "b";
 }

@@ -15,6 +15,7 @@ import { assert, GridError } from "../primitives/errors.ts";
 import { parseDeviceTopic, READING_TOPIC_FILTER } from "../wire/topics.ts";
 import {
   type Broker,
+  type IncomingReading,
   type MovingCounters,
   type OutgoingMessage,
   type ReadingHandler,
@@ -56,7 +57,9 @@ class ExternalBroker implements Broker {
   readonly counters: MovingCounters = zeroCounters();
   readonly #options: ExternalBrokerOptions;
   readonly #client: MqttClient;
-  readonly #running = new Set<Promise<void>>();
+  #running = 0; // readings at the handler
+  #onRoom: () => void = () => {};
+  #onIdle: () => void = () => {};
   #window = new ReadingWindow();
   #isStopping = false;
 
@@ -73,9 +76,7 @@ class ExternalBroker implements Broker {
     const { url, reconnectMs = 1000 } = this.#options;
     try {
       await this.#firstConnection();
-      const grants = await this.#client.subscribeAsync(READING_FILTERS, { qos: 1 });
-      const denied = grants.find(({ qos }) => qos === 128);
-      if (denied !== undefined) throw subscriptionDenied(url, denied.topic);
+      for (const filter of READING_FILTERS) await this.#subscribe(filter);
     } catch (failure) {
       await this.#client.endAsync(true);
       throw failure instanceof GridError ? failure : unreachable(url, failure);
@@ -89,6 +90,16 @@ class ExternalBroker implements Broker {
       if (!this.#isStopping) this.counters.connectionsFailed++;
     });
     this.counters.clients = 1;
+  }
+
+  async #subscribe(filter: string): Promise<void> {
+    try {
+      await this.#client.subscribeAsync(filter, { qos: 1 });
+    } catch (failure) {
+      const { packet } = failure as { packet?: { granted?: readonly unknown[] } };
+      const isDenied = packet?.granted?.includes(SUBACK_FAILURE) === true;
+      throw isDenied ? subscriptionDenied(this.url, filter) : failure;
+    }
   }
 
   #firstConnection(): Promise<void> {
@@ -121,7 +132,11 @@ class ExternalBroker implements Broker {
 
   async stop(): Promise<void> {
     this.#isStopping = true;
-    await Promise.allSettled(this.#running);
+    if (this.#running > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
     await this.#client.endAsync(!this.#client.connected);
     this.counters.clients = 0;
   }
@@ -139,31 +154,37 @@ class ExternalBroker implements Broker {
       return;
     }
     const { region, deviceId } = parsed;
-    const payload = Uint8Array.from(packet.payload as Uint8Array);
-    const taken = this.#take(packet, { topic: packet.topic, payload, region, deviceId });
-    this.#running.add(taken);
-    taken.finally(() => this.#running.delete(taken));
+    const payload = new Uint8Array(packet.payload as Uint8Array);
     const goOn = () => callback(new Error("acknowledged later"));
+    this.#take(packet, { topic: packet.topic, payload, region, deviceId });
     // Not calling back stops mqtt.js from reading, and TCP then stops the broker.
     if (this.#window.inFlight < EXTERNAL_IN_FLIGHT_MAX) goOn();
-    else taken.then(goOn);
+    else this.#onRoom = goOn;
   }
 
-  async #take(packet: IPublishPacket, reading: Parameters<ReadingHandler>[0]): Promise<void> {
+  #take(packet: IPublishPacket, reading: IncomingReading): void {
     const { stream } = this.#client;
     const window = this.#window;
-    try {
-      await window.admit(() => this.#options.onReading(reading));
-    } catch {
-      // A broker sends again only after a reconnect; what failed is counted, not hidden.
-      this.counters.readingsFailed++;
-      if (this.#window === window) this.#window = new ReadingWindow();
-      if (this.#client.stream === stream) stream.destroy();
-      return;
-    }
-    this.counters.readings++;
-    // After a reconnect the broker sends it again, under whatever identifier it likes.
-    if (packet.qos === 1 && this.#client.stream === stream) stream.write(puback(packet));
+    this.#running++;
+    window.admit(
+      () => this.#options.onReading(reading),
+      (failure) => {
+        const isCurrent = this.#client.stream === stream;
+        if (failure === null) {
+          this.counters.readings++;
+          // After a reconnect the broker sends it again, under whatever identifier it likes.
+          if (packet.qos === 1 && isCurrent) stream.write(puback(packet));
+        } else {
+          // A broker sends again only after a reconnect; what failed is counted, not hidden.
+          this.counters.readingsFailed++;
+          if (this.#window === window) this.#window = new ReadingWindow();
+          if (isCurrent) stream.destroy();
+        }
+        this.#onRoom();
+        this.#onRoom = () => {};
+        if (--this.#running === 0) this.#onIdle();
+      },
+    );
   }
 }
 
@@ -195,6 +216,8 @@ function clientOptions(options: ExternalBrokerOptions): IClientOptions {
   };
 }
 
+/** SUBACK 0x80 of MQTT 3.1.1. */
+const SUBACK_FAILURE = 128;
 /** CONNACK 4 and 5 of MQTT 3.1.1. */
 const LOGIN_REFUSED = new Set<unknown>([4, 5]);
 

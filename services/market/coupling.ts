@@ -10,14 +10,14 @@
 import { assert } from "../primitives/errors.ts";
 import { PRICE_UC_PER_WH_MAX } from "../primitives/limits.ts";
 import { type Clearing, fillBook } from "./clearing.ts";
-import { buildCurve, curveInterval } from "./curve.ts";
+import { buildCurve, type Curve, curveInterval, marginAt } from "./curve.ts";
 import { optimalPrices } from "./descent.ts";
 import { shortestDistances } from "./distances.ts";
 import { buildFlowGraph } from "./flow-graph.ts";
-import { anyFlow, chooseFlows, type FlowHeights, marginAt } from "./flows.ts";
-import { addValue, moneySum, totalUc } from "./money.ts";
+import { anyFlow, chooseFlows, type FlowHeights } from "./flows.ts";
+import { surplusUc } from "./money.ts";
 import { buildNetwork, type Line, type Network } from "./network.ts";
-import { BID, type OrderColumns } from "./orders.ts";
+import type { OrderColumns } from "./orders.ts";
 import { type ClearingRule, choosePrice, MIDPOINT_PRO_RATA } from "./rules.ts";
 
 /** Per region or per line, in the order they were given. */
@@ -46,11 +46,12 @@ export function couple(parts: {
 }): Coupling {
   const { regions, lines } = parts;
   const rule = parts.rule ?? MIDPOINT_PRO_RATA;
-  const network = buildNetwork(regions, lines);
-  const optimum = anyOptimum(regions, network);
+  const curves = regions.map(buildCurve);
+  const network = buildNetwork(curves, lines);
+  const optimum = anyOptimum(curves, network);
   const bounds = extremePrices(optimum, Number.POSITIVE_INFINITY);
   const priceUcPerWh = chooseVector(optimum, bounds, rule);
-  const margins = regions.map((orders, r) => marginAt(orders, priceUcPerWh[r]!));
+  const margins = curves.map((curve, r) => marginAt(curve, priceUcPerWh[r]!));
   const { flowWh, heights } = chooseFlows({ network, margins, prices: priceUcPerWh });
   const netInflowWh = netInflows(network, flowWh);
   const active = activeRegions(network, flowWh);
@@ -84,10 +85,9 @@ type Optimum = {
   readonly own: readonly { readonly lowUcPerWh: number; readonly highUcPerWh: number }[];
 };
 
-function anyOptimum(regions: readonly OrderColumns[], network: Network): Optimum {
-  const curves = regions.map(buildCurve);
+function anyOptimum(curves: readonly Curve[], network: Network): Optimum {
   const prices = optimalPrices(curves, network);
-  const margins = regions.map((orders, r) => marginAt(orders, prices[r]!));
+  const margins = curves.map((curve, r) => marginAt(curve, prices[r]!));
   const flowWh = anyFlow({ network, margins, prices });
   const netInflowWh = netInflows(network, flowWh);
   const own = curves.map((curve, r) => curveInterval(curve, netInflowWh[r]!));
@@ -193,13 +193,7 @@ function welfareOf(
 ): bigint {
   let welfareUc = 0n;
   for (const [r, orders] of regions.entries()) {
-    const sum = moneySum();
-    const { fillWh } = clearings[r]!;
-    for (let i = 0; i < orders.count; i++) {
-      const limit = orders.limitUcPerWh[i]!;
-      if (fillWh[i]! > 0) addValue(sum, orders.side[i] === BID ? limit : -limit, fillWh[i]!);
-    }
-    welfareUc += totalUc(sum);
+    welfareUc += surplusUc(orders, clearings[r]!.fillWh);
   }
   for (const [l, line] of lines.entries()) {
     welfareUc -= BigInt(line.feeUcPerWh) * BigInt(flowWh[l]!);

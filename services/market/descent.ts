@@ -22,6 +22,9 @@ type Search = {
   readonly graph: FlowGraph; // regions, then source, then sink
   readonly prices: Float64Array; // uc/Wh, multiples of stepUcPerWh
   readonly weightWh: Float64Array; // per region: change of g per uc/Wh if it alone moves
+  readonly feeUcPerWh: Float64Array; // per line, rounded down to the ladder
+  readonly gapUcPerWh: Float64Array; // per line: what delivering over it would earn
+  readonly moved: Uint8Array; // per region: 1 if it is in the set that moves
 };
 
 /** One optimal price per region, uc/Wh; which one of them is not specified. */
@@ -36,6 +39,9 @@ export function optimalPrices(curves: readonly Curve[], network: Network): Float
     graph: buildCutGraph(network),
     prices: new Float64Array(network.regionCount).fill(start),
     weightWh: new Float64Array(network.regionCount),
+    feeUcPerWh: new Float64Array(network.lineCount),
+    gapUcPerWh: new Float64Array(network.lineCount),
+    moved: new Uint8Array(network.regionCount),
   };
   for (; ; stepUcPerWh = Math.floor(stepUcPerWh / 2)) {
     descend(search, stepUcPerWh);
@@ -72,6 +78,10 @@ function buildCutGraph(network: Network): FlowGraph {
 
 /** Moves sets of regions up and down by whole steps until neither direction improves. */
 function descend(search: Search, stepUcPerWh: number): void {
+  const { network, feeUcPerWh } = search;
+  for (let l = 0; l < network.lineCount; l++) {
+    feeUcPerWh[l] = Math.floor(network.feeUcPerWh[l]! / stepUcPerWh) * stepUcPerWh;
+  }
   let idle = 0;
   let direction: 1 | -1 = 1;
   for (let steps = 0; idle < 2; steps++) {
@@ -90,30 +100,27 @@ function descend(search: Search, stepUcPerWh: number): void {
  * X is the least minimum cut, so no region moves without need.
  */
 function move(search: Search, stepUcPerWh: number, direction: 1 | -1): boolean {
-  const { graph, prices, network } = search;
+  const { graph, prices, network, moved } = search;
   const source = network.regionCount;
   weigh(search, stepUcPerWh, direction);
-  const improvable = setCapacities(search, stepUcPerWh, direction);
+  const improvable = setCapacities(search, direction);
   if (improvable === 0) return false;
   const blocked = augmentAll(graph, source, source + 1);
   if (blocked === improvable) return false;
-  const moved = Uint8Array.from({ length: source }, (_, r) => (graph.level[r] === -1 ? 0 : 1));
+  for (let r = 0; r < source; r++) moved[r] = graph.level[r] === -1 ? 0 : 1;
   do {
-    for (let r = 0; r < source; r++) if (moved[r] === 1) prices[r]! += direction * stepUcPerWh;
-  } while (slopeWh(search, { stepUcPerWh, direction, moved }) < 0);
+    for (let r = 0; r < source; r++) prices[r]! += direction * stepUcPerWh * moved[r]!;
+  } while (slopeWh(search, stepUcPerWh, direction) < 0);
   return true;
 }
 
-/** Price gap beyond the fee, on the ladder: how much delivering over line l would earn. */
-function gapUcPerWh(search: Search, line: number, stepUcPerWh: number): number {
-  const { from, to, feeUcPerWh } = search.network;
-  const fee = Math.floor(feeUcPerWh[line]! / stepUcPerWh) * stepUcPerWh;
-  return search.prices[to[line]!]! - search.prices[from[line]!]! - fee;
-}
-
-/** Each region's own change of g per unit of price: its curve, and its lines that must be full. */
+/**
+ * Each region's own change of g per unit of price: its curve, and its lines that must be full. And
+ * each line's gap on the ladder: what is left of the price difference after the fee.
+ */
 function weigh(search: Search, stepUcPerWh: number, direction: 1 | -1): void {
-  const { curves, network, prices, weightWh } = search;
+  const { curves, network, prices, weightWh, feeUcPerWh, gapUcPerWh } = search;
+  const { from, to, capacityWh } = network;
   for (let r = 0; r < network.regionCount; r++) {
     const curve = curves[r]!;
     // On a ladder of step d every limit in [p, p + d) counts as p.
@@ -121,15 +128,17 @@ function weigh(search: Search, stepUcPerWh: number, direction: 1 | -1): void {
     weightWh[r] = direction * (belowWh(curve, at) - curve.bidWh);
   }
   for (let l = 0; l < network.lineCount; l++) {
-    if (gapUcPerWh(search, l, stepUcPerWh) <= 0) continue;
-    weightWh[network.to[l]!]! += direction * network.capacityWh[l]!;
-    weightWh[network.from[l]!]! -= direction * network.capacityWh[l]!;
+    const gap = prices[to[l]!]! - prices[from[l]!]! - feeUcPerWh[l]!;
+    gapUcPerWh[l] = gap;
+    if (gap <= 0) continue;
+    weightWh[to[l]!]! += direction * capacityWh[l]!;
+    weightWh[from[l]!]! -= direction * capacityWh[l]!;
   }
 }
 
 /** Capacities of the cut problem; returns the sum of all improvements, were none blocked. */
-function setCapacities(search: Search, stepUcPerWh: number, direction: 1 | -1): number {
-  const { network, graph, weightWh } = search;
+function setCapacities(search: Search, direction: 1 | -1): number {
+  const { network, graph, weightWh, gapUcPerWh } = search;
   const { residual } = graph;
   const { regionCount, lineCount, capacityWh } = network;
   let improvable = 0;
@@ -144,7 +153,7 @@ function setCapacities(search: Search, stepUcPerWh: number, direction: 1 | -1): 
   for (let l = 0; l < lineCount; l++) {
     const arc = 4 * regionCount + 2 * l;
     // A line on the edge of paying costs its capacity if `to` rises, or `from` falls, alone.
-    const tight = gapUcPerWh(search, l, stepUcPerWh) === 0 ? capacityWh[l]! : 0;
+    const tight = gapUcPerWh[l] === 0 ? capacityWh[l]! : 0;
     residual[arc] = direction === -1 ? tight : 0;
     residual[arc + 1] = direction === 1 ? tight : 0;
   }
@@ -152,24 +161,17 @@ function setCapacities(search: Search, stepUcPerWh: number, direction: 1 | -1): 
 }
 
 /** Change of g per unit of price if the set moves one more step. */
-function slopeWh(
-  search: Search,
-  step: {
-    readonly stepUcPerWh: number;
-    readonly direction: 1 | -1;
-    readonly moved: Uint8Array;
-  },
-): number {
-  const { network } = search;
-  const { stepUcPerWh, direction, moved } = step;
+function slopeWh(search: Search, stepUcPerWh: number, direction: 1 | -1): number {
+  const { network, moved, weightWh, gapUcPerWh } = search;
+  const { regionCount, lineCount, capacityWh } = network;
   weigh(search, stepUcPerWh, direction);
   let slope = 0;
-  for (let r = 0; r < network.regionCount; r++) if (moved[r] === 1) slope += search.weightWh[r]!;
-  for (let l = 0; l < network.lineCount; l++) {
-    const [first, second] =
-      direction === 1 ? [network.to[l]!, network.from[l]!] : [network.from[l]!, network.to[l]!];
-    if (moved[first] === 0 || moved[second] === 1) continue;
-    if (gapUcPerWh(search, l, stepUcPerWh) === 0) slope += network.capacityWh[l]!;
+  for (let r = 0; r < regionCount; r++) slope += weightWh[r]! * moved[r]!;
+  const first = direction === 1 ? network.to : network.from;
+  const second = direction === 1 ? network.from : network.to;
+  for (let l = 0; l < lineCount; l++) {
+    if (gapUcPerWh[l] !== 0) continue;
+    slope += capacityWh[l]! * moved[first[l]!]! * (1 - moved[second[l]!]!);
   }
   return slope;
 }

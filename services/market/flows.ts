@@ -10,19 +10,11 @@
  * (Ahuja, Magnanti & Orlin, 1993, Network Flows, ch. 9). The last tie is cut line by line.
  */
 import { assert } from "../primitives/errors.ts";
+import type { Margin } from "./curve.ts";
 import { shortestDistances } from "./distances.ts";
 import { augmentAll, buildFlowGraph, type FlowGraph } from "./flow-graph.ts";
 import { settleTies } from "./flow-ties.ts";
 import type { Network } from "./network.ts";
-import { BID, type OrderColumns } from "./orders.ts";
-
-/** Energy of one region around its price, Wh. */
-export type Margin = {
-  readonly bidAboveWh: number;
-  readonly bidAtWh: number;
-  readonly askBelowWh: number;
-  readonly askAtWh: number;
-};
 
 /**
  * Proof that the sum of flows is least: a height per region such that flow climbs one step a line.
@@ -35,24 +27,6 @@ export type FlowHeights = {
 };
 
 export type ChosenFlows = { readonly flowWh: Float64Array; readonly heights: FlowHeights };
-
-export function marginAt(orders: OrderColumns, priceUcPerWh: number): Margin {
-  const { count, side, limitUcPerWh, energyWh } = orders;
-  let bidAboveWh = 0;
-  let bidAtWh = 0;
-  let askBelowWh = 0;
-  let askAtWh = 0;
-  for (let i = 0; i < count; i++) {
-    const limit = limitUcPerWh[i]!;
-    const wh = energyWh[i]!;
-    if (side[i] === BID) {
-      if (limit > priceUcPerWh) bidAboveWh += wh;
-      else if (limit === priceUcPerWh) bidAtWh += wh;
-    } else if (limit < priceUcPerWh) askBelowWh += wh;
-    else if (limit === priceUcPerWh) askAtWh += wh;
-  }
-  return { bidAboveWh, bidAtWh, askBelowWh, askAtWh };
-}
 
 /** The face of optimal flows as a network: what must flow, and what may. */
 type Face = {

@@ -78,7 +78,7 @@ export function couplingRefusal(parts: {
     if (refusal !== null) return { ...refusal, line: at };
     ids.add(line.id);
   }
-  const totalWh = boundedTotalWh(regions, buildNetwork(regions, lines));
+  const totalWh = boundedTotalWh(regions.map(offeredBy), lines);
   if (totalWh <= Number.MAX_SAFE_INTEGER) return null;
   return { code: "energy_total_too_large", line: null, field: "regions", value: totalWh };
 }
@@ -113,8 +113,10 @@ function feeRefusal(line: Line, tickUcPerWh: number): FieldRefusal | null {
   return null;
 }
 
-/** Bids plus asks of a region, Wh. */
-function offeredWh(orders: OrderColumns): { readonly bidWh: number; readonly askWh: number } {
+/** What a region offers and asks for at most, Wh. */
+export type Offered = { readonly bidWh: number; readonly askWh: number };
+
+function offeredBy(orders: OrderColumns): Offered {
   let bidWh = 0;
   let askWh = 0;
   for (let i = 0; i < orders.count; i++) {
@@ -124,7 +126,7 @@ function offeredWh(orders: OrderColumns): { readonly bidWh: number; readonly ask
   return { bidWh, askWh };
 }
 
-export function buildNetwork(regions: readonly OrderColumns[], lines: readonly Line[]): Network {
+export function buildNetwork(regions: readonly Offered[], lines: readonly Line[]): Network {
   const useful = usefulFlowWh(regions, lines);
   const order = Array.from(lines, (_, at) => at);
   order.sort((a, b) => (lines[a]!.id < lines[b]!.id ? -1 : 1));
@@ -143,7 +145,7 @@ export function buildNetwork(regions: readonly OrderColumns[], lines: readonly L
  * One more than any flow without loops can put on a line: each Wh of it starts or ends in a region
  * other than the one that could trade most, within that region's orders and its lines.
  */
-function usefulFlowWh(regions: readonly OrderColumns[], lines: readonly Line[]): number {
+function usefulFlowWh(regions: readonly Offered[], lines: readonly Line[]): number {
   const outWh = new Float64Array(regions.length);
   const inWh = new Float64Array(regions.length);
   for (const line of lines) {
@@ -152,8 +154,7 @@ function usefulFlowWh(regions: readonly OrderColumns[], lines: readonly Line[]):
   }
   let totalWh = 0;
   let largestWh = 0;
-  for (const [r, orders] of regions.entries()) {
-    const { bidWh, askWh } = offeredWh(orders);
+  for (const [r, { bidWh, askWh }] of regions.entries()) {
     const reachWh = Math.min(askWh, outWh[r]!) + Math.min(bidWh, inWh[r]!);
     totalWh += reachWh;
     largestWh = Math.max(largestWh, reachWh);
@@ -161,12 +162,9 @@ function usefulFlowWh(regions: readonly OrderColumns[], lines: readonly Line[]):
   return totalWh - largestWh + 1;
 }
 
-function boundedTotalWh(regions: readonly OrderColumns[], network: Network): number {
+function boundedTotalWh(regions: readonly Offered[], lines: readonly Line[]): number {
   let totalWh = 0;
-  for (const orders of regions) {
-    const { bidWh, askWh } = offeredWh(orders);
-    totalWh += bidWh + askWh;
-  }
-  for (const capacityWh of network.capacityWh) totalWh += capacityWh;
+  for (const { bidWh, askWh } of regions) totalWh += bidWh + askWh;
+  for (const capacityWh of buildNetwork(regions, lines).capacityWh) totalWh += capacityWh;
   return totalWh;
 }

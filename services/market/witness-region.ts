@@ -7,7 +7,7 @@
  * x > 0, asks with x < q}.
  */
 import type { Clearing } from "./clearing.ts";
-import { BID, type OrderColumns } from "./orders.ts";
+import type { OrderColumns } from "./orders.ts";
 import { quota } from "./ration.ts";
 import { type ClearingRule, choosePrice, MIDPOINT_PRO_RATA, type Rationing } from "./rules.ts";
 
@@ -97,28 +97,27 @@ export function regionFacts(parts: {
     const limit = orders.limitUcPerWh[i]!;
     const wh = orders.energyWh[i]!;
     const fill = fillWh[i]!;
-    const isBid = orders.side[i] === BID;
+    const isAsk = orders.side[i]!;
+    const isBid = 1 - isAsk;
     if (!(fill >= 0 && fill <= wh) || Math.floor(fill) !== fill) {
       return { condition: "fill_out_of_range", order: i };
     }
-    const gain = isBid ? limit - at : at - limit;
-    if ((gain > 0 && fill < wh) || (gain < 0 && fill > 0)) return { condition: "merit", order: i };
-    if (isBid) {
-      bought += fill;
-      if (fill > 0 && limit < high) high = limit;
-      if (fill < wh && limit > low) low = limit;
-      if (gain === 0) {
-        bidAtWh += wh;
-        bidAtFilledWh += fill;
-      }
-    } else {
-      sold += fill;
-      if (fill > 0 && limit > low) low = limit;
-      if (fill < wh && limit < high) high = limit;
-      if (gain === 0) {
-        askAtWh += wh;
-        askAtFilledWh += fill;
-      }
+    // Flags and masks instead of branches: which side an order is on is as good as random.
+    const some = Number(fill > 0);
+    const open = Number(fill < wh);
+    const gain = (limit - at) * (isBid - isAsk);
+    if (((Number(gain > 0) & open) | (Number(gain < 0) & some)) === 1) {
+      return { condition: "merit", order: i };
+    }
+    if ((((some & isAsk) | (open & isBid)) & Number(limit > low)) === 1) low = limit;
+    if ((((some & isBid) | (open & isAsk)) & Number(limit < high)) === 1) high = limit;
+    bought += fill * isBid;
+    sold += fill * isAsk;
+    if (gain === 0) {
+      bidAtWh += wh * isBid;
+      bidAtFilledWh += fill * isBid;
+      askAtWh += wh * isAsk;
+      askAtFilledWh += fill * isAsk;
     }
   }
   if (bought !== boughtWh || sold !== soldWh) return { condition: "volume_sum" };

@@ -9,9 +9,9 @@
  * rule that is not proved here; any choice is equally good for everyone.
  */
 import type { Coupling } from "./coupling.ts";
-import { addValue, moneySum, totalUc } from "./money.ts";
+import { surplusUc } from "./money.ts";
 import type { Line } from "./network.ts";
-import { BID, type OrderColumns } from "./orders.ts";
+import type { OrderColumns } from "./orders.ts";
 import { type ClearingRule, choosePrice, MIDPOINT_PRO_RATA } from "./rules.ts";
 import { type RegionFacts, regionFacts, type Violation } from "./witness-region.ts";
 
@@ -271,13 +271,7 @@ function checkMoney({ regions, lines, coupling }: Claim): Violation | null {
     welfareUc -= feesUc;
   }
   for (const [region, orders] of regions.entries()) {
-    const sum = moneySum();
-    const { fillWh } = coupling.clearings[region]!;
-    for (let i = 0; i < orders.count; i++) {
-      const limit = orders.limitUcPerWh[i]!;
-      addValue(sum, orders.side[i] === BID ? limit : -limit, fillWh[i]!);
-    }
-    welfareUc += totalUc(sum);
+    welfareUc += surplusUc(orders, coupling.clearings[region]!.fillWh);
   }
   return coupling.welfareUc === welfareUc ? null : { condition: "welfare" };
 }

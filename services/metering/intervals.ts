@@ -32,7 +32,7 @@ export type SlotEnergy = {
 
 /**
  * Oldest slot that the next report may still correct: its end lies at most `correctionWindowS`
- * before that report's slot starts. Never before genesis. It moves with the reports and not with the
+ * before that report's slot starts. Never before genesis. It moves with the reports, not with the
  * clock, so energy that waits for an oracle or a chain that was away does not expire meanwhile.
  */
 export function correctionFloor(input: {

@@ -83,7 +83,7 @@ const RULES = [
   energyExcessive, // V10
 ] as const satisfies readonly ((input: JudgeInput) => Judgement | null)[];
 
-/** The first rule of `RULES` that objects, with the value and the bound it compared; or accepted. */
+/** The first rule of `RULES` that objects, with the value and bound it compared; or accepted. */
 export function judgeReading(input: JudgeInput): Judgement {
   for (const rule of RULES) {
     const objection = rule(input);

@@ -5,15 +5,15 @@
  * next write of the store; its receipt leaves, and the caller's PUBACK may leave, only after that
  * write. A reading that is in order needs no read of the disk; a repeated or refused one may.
  */
-import { hkdfSha256, sha256 } from "../crypto/hash.ts";
+import { sha256 } from "../crypto/hash.ts";
 import { emissionOf } from "../metering/intervals.ts";
 import { type Judgement, nextState } from "../metering/registers.ts";
-import { bytesEqual, concatBytes, uintBytes, utf8 } from "../primitives/bytes.ts";
+import { bytesEqual } from "../primitives/bytes.ts";
 import type { Clock } from "../primitives/clock.ts";
 import { assert, GridError } from "../primitives/errors.ts";
 import { INGEST_QUEUE_MAX } from "../primitives/limits.ts";
 import { slotAt, type UnixSeconds, unixSeconds } from "../primitives/units.ts";
-import { type Reading, readingLeaf, recordHash as shortHash } from "../wire/reading.ts";
+import { readingLeaf, recordHash as shortHash } from "../wire/reading.ts";
 import { encodeReceipt, openReceipt } from "../wire/receipt.ts";
 import { READING_CODE, type ReadingCodeName, readingCodeName } from "../wire/refusals.ts";
 import { receiptTopic } from "../wire/topics.ts";
@@ -21,6 +21,7 @@ import { type Arrival, type Examined, examine, type Sender } from "./examine.ts"
 import type { GroupCommit } from "./group-commit.ts";
 import type { Refusal, RefusalLog } from "./refusal-log.ts";
 import type { Region } from "./region.ts";
+import { Salts } from "./salts.ts";
 import type { OracleStore, StoreChange } from "./store.ts";
 import { meterSlotKey, recordKey, sequenceKey } from "./store-keys.ts";
 import { encodeReadingRow, encodeRecordRow } from "./store-rows.ts";
@@ -57,11 +58,13 @@ export class Ingest {
   /** Receipts whose write is still under way: by sequence key, refused ones by record hash. */
   readonly #inFlight = new Map<string, Uint8Array>();
   readonly #refused = new Map<ReadingCodeName, number>();
+  readonly #salts: Salts;
   #accepted = 0;
   #duplicates = 0;
 
   constructor(context: IngestContext) {
     this.#context = context;
+    this.#salts = new Salts(context.member.saltSecret);
   }
 
   /**
@@ -102,7 +105,7 @@ export class Ingest {
     assert(region !== null && meter !== null && record !== null, "an accepted record is known");
     const { reading, payload } = record;
     const { slotS } = region.rules;
-    const salt = this.#salt(reading);
+    const salt = this.#salts.saltOf(reading);
     const leaf = readingLeaf({ payload, salt });
     const emission = emissionOf({
       state: meter.state,
@@ -169,8 +172,10 @@ export class Ingest {
    * seq) as one that was taken, whatever its signature (ECDSA has many for one core); or the same
    * bytes, refused for the same reason.
    */
-  #firstReceipt({ record, judgement }: Examined, recordHash: Uint8Array): Uint8Array | null {
+  #firstReceipt(examined: Examined, recordHash: Uint8Array): Uint8Array | null {
     const { store, member } = this.#context;
+    const { sender, record, judgement } = examined;
+    if (sender === null) return null; // nobody was answered
     const open = (bytes: Uint8Array | undefined) => {
       const receipt = bytes && openReceipt({ bytes, publicKey: member.receiptPublicKey });
       return bytes && receipt ? { bytes, receipt } : null;
@@ -178,7 +183,7 @@ export class Ingest {
     if (judgement.code === READING_CODE.sequence_replayed && record !== null) {
       const { reading, payload } = record;
       const found = open(this.#inFlight.get(sequenceKey(reading)) ?? store.receiptOf(reading));
-      const leaf = readingLeaf({ payload, salt: this.#salt(reading) });
+      const leaf = readingLeaf({ payload, salt: this.#salts.saltOf(reading) });
       if (found !== null && bytesEqual(found.receipt.leafHash, leaf)) return found.bytes;
     }
     const inFlight = this.#inFlight.get(recordKey(recordHash));
@@ -198,21 +203,6 @@ export class Ingest {
     const { code } = judgement;
     const receipt = { deviceId, boot, seq, recordHash, leafHash, memberId, code, timeS: nowS };
     return encodeReceipt({ receipt, secretKey: receiptSecretKey });
-  }
-
-  /** Deterministic, so that a repeated record has the same leaf; secret, so that nobody else can. */
-  #salt({ deviceId, boot, seq }: Reading): Uint8Array {
-    return hkdfSha256({
-      secret: this.#context.member.saltSecret,
-      salt: new Uint8Array(0),
-      info: concatBytes([
-        utf8("gridlane/salt/v1"),
-        deviceId,
-        uintBytes(boot, 4),
-        uintBytes(seq, 8),
-      ]),
-      length: 32,
-    });
   }
 
   #publish(sender: Sender | null, receipt: Uint8Array): void {

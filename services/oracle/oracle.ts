@@ -1,13 +1,13 @@
 /**
  * The oracle of one committee member: signed readings in, certified reports out.
  *
- * It owns no timer, clock, socket or disk of its own: all are handed in. `ingest` is called for each
- * MQTT message, `tick` by the node's timer and after each block; both may be called at any time.
+ * It owns no timer, clock, socket or disk of its own: all are handed in. `ingest` is called for
+ * each MQTT message, `tick` by the node's timer and after each block; both at any time.
  *
- * Safe because a slot is closed in memory, its report and the rows behind it are made durable in one
- * write that follows every reading it counts, and only then the certificate leaves. After a crash
- * the store holds a prefix of that history: a reading is in it with its receipt or not at all, and
- * for a slot that was signed only the stored bytes are ever sent again.
+ * Safe because a slot is closed in memory, its report and the rows behind it are made durable in
+ * one write that follows every reading it counts, and only then the certificate leaves. After a
+ * crash the store holds a prefix of that history: a reading is in it with its receipt or not at
+ * all, and for a slot that was signed only the stored bytes are ever sent again.
  */
 import type { ChainHead, LaneView, Submitted } from "../chain/access.ts";
 import type { Clock } from "../primitives/clock.ts";
@@ -75,7 +75,7 @@ export type MeterStatus = {
 export type Oracle = {
   /** Resolves when durable, in the order of the calls. @throws GridError queue_full, stopped */
   ingest(arrival: { readonly topic: string; readonly payload: Uint8Array }): Promise<void>;
-  /** Closes what is due and submits what the chain lacks; resolves when nothing more is to do now. */
+  /** Closes what is due and submits what the chain lacks; resolves when nothing is left to do. */
   tick(): Promise<void>;
   counters(): OracleCounters;
   refusals(query: RefusalQuery): Promise<RefusalPage>;

@@ -1,8 +1,8 @@
 /**
  * The paper trail of refused records: one row each, counted by code, per region and market day.
  *
- * Bounded: after REFUSALS_PER_DAY_MAX rows of a region and day only the counters go on, so a hostile
- * device costs a counter and not a disk. Rows are written with the batch that answers the record.
+ * Bounded: after REFUSALS_PER_DAY_MAX rows of a region and day only the counters go on, so a
+ * hostile device costs a counter, not a disk. Rows are written with the batch that answers.
  */
 import { bytesEqual } from "../primitives/bytes.ts";
 import { REFUSALS_PER_DAY_MAX } from "../primitives/limits.ts";

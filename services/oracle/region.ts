@@ -51,6 +51,7 @@ export class Region {
   readonly #filling = new Map<Slot, SlotColumns>(); // slots from `nextSlot` on
   readonly #late: LateEnergy;
   #nextSlot: Slot;
+  #floorSlot: Slot;
   #refusedReadings = 0; // since the previous report
   #reached = 0; // meters whose readings reach the end of `nextSlot`
 
@@ -63,6 +64,7 @@ export class Region {
     this.#meterByDevice = new Map(this.meters.map((meter) => [toHex(meter.deviceId), meter]));
     this.#late = new LateEnergy(index);
     this.#nextSlot = this.rules.genesisSlot;
+    this.#floorSlot = this.rules.genesisSlot;
   }
 
   /** The slot of the next report. */
@@ -72,7 +74,7 @@ export class Region {
 
   /** Oldest slot that the next report may correct. */
   get floorSlot(): Slot {
-    return correctionFloor({ ...this.rules, nextSlot: this.#nextSlot });
+    return this.#floorSlot;
   }
 
   /** Late entries that wait for a report. */
@@ -205,6 +207,7 @@ export class Region {
 
   #moveTo(slot: Slot): void {
     this.#nextSlot = slot;
+    this.#floorSlot = correctionFloor({ ...this.rules, nextSlot: slot });
     const endS = this.#endS();
     this.#reached = 0;
     for (const meter of this.meters) if (meter.state.intervalEndS >= endS) this.#reached++;

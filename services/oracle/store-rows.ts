@@ -134,7 +134,7 @@ export function decodeRefusalRow(bytes: Uint8Array): RefusalRow {
   };
 }
 
-/** Where a record's receipt stands: the key of an accepted one, or a refused one's receipt itself. */
+/** Where a record's receipt is: the key of an accepted one, or a refused one's receipt itself. */
 export const encodeRecordRow = (row: string | Uint8Array) => encode([row]);
 
 export function decodeRecordRow(bytes: Uint8Array): string | Uint8Array {

@@ -8,8 +8,8 @@
 import { Level } from "level";
 import { bytesEqual, toHex } from "../primitives/bytes.ts";
 import { GridError } from "../primitives/errors.ts";
+import { corruptStore, storeFailure } from "../primitives/store-failure.ts";
 import type { Slot } from "../primitives/units.ts";
-import { corruptStore, storeError } from "./store-errors.ts";
 import * as keys from "./store-keys.ts";
 import * as rows from "./store-rows.ts";
 
@@ -41,13 +41,16 @@ export class OracleStore {
    * @throws GridError disk_full, permission_denied, database_corrupt: nothing more may be written
    */
   async write(changes: readonly StoreChange[]): Promise<void> {
-    const operations = changes.map(({ table, key, value }) => {
-      const sublevel = this.#tables[table];
-      return value === null
-        ? ({ type: "del", sublevel, key } as const)
-        : ({ type: "put", sublevel, key, value } as const);
+    await this.#guard(() => {
+      // A chained batch costs a third of an array of operations (measured).
+      const batch = this.#database.batch();
+      for (const { table, key, value } of changes) {
+        const sublevel = this.#tables[table];
+        if (value === null) batch.del(key, { sublevel });
+        else batch.put(key, value, { sublevel });
+      }
+      return batch.write({ sync: true });
     });
-    await this.#guard(() => this.#database.batch(operations, { sync: true }));
   }
 
   async close(): Promise<void> {
@@ -63,7 +66,7 @@ export class OracleStore {
   receiptByRecordHash(recordHash: Uint8Array): Uint8Array | undefined {
     const row = this.#get("record", keys.recordKey(recordHash));
     if (row === undefined) return undefined;
-    const found = rows.decodeRecordRow(row);
+    const found = this.#decoded(row, rows.decodeRecordRow);
     return typeof found === "string" ? this.#get("receipt", found) : found;
   }
 
@@ -172,7 +175,7 @@ export class OracleStore {
       return decodeRow(plain(bytes));
     } catch (cause) {
       const what = cause instanceof Error ? cause.message : "unreadable row";
-      throw corruptStore(this.directory, what, { cause });
+      throw corruptStore(placeOf(this.directory), what, { cause });
     }
   }
 
@@ -180,7 +183,7 @@ export class OracleStore {
     try {
       return await action();
     } catch (failure) {
-      throw storeError(failure, this.directory);
+      throw storeFailure(failure, placeOf(this.directory));
     }
   }
 }
@@ -188,6 +191,10 @@ export class OracleStore {
 /** The store hands out Buffers, whose `slice` shares memory where ours copies. */
 function plain(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function placeOf(directory: string) {
+  return { directory, what: "the oracle's store" };
 }
 
 function openSublevel(database: Database, name: keys.Table) {
@@ -210,7 +217,7 @@ export async function openOracleStore(options: {
   try {
     await database.open();
   } catch (failure) {
-    throw storeError(failure, directory);
+    throw storeFailure(failure, placeOf(directory));
   }
   const store = new OracleStore(directory, database);
   try {

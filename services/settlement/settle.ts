@@ -81,7 +81,7 @@ function slotBill({ roster, metered, allocation }: SettlementInput, place: numbe
 function lateBill({ roster, retailer }: SettlementInput, late: LateEntry): Bill | null {
   const { slot, meterIndex, importWh, exportWh, quality } = late;
   const memberIndex = roster.memberOfMeter[meterIndex]!;
-  if (memberIndex === NO_MEMBER && !isGridMeter(roster.gridMeters, meterIndex)) return null;
+  if (memberIndex === NO_MEMBER || !isGridMeter(roster.gridMeters, meterIndex)) return null;
   const amountUc = retailer.feedInUcPerWh * exportWh - retailer.retailUcPerWh * importWh;
   const bill: Bill = {
     slot,

@@ -250,7 +250,7 @@ export const RefusalPage = z.object({
 /** The stream cannot resume where the client left off: fetch anew, then follow from `height`. */
 export const StreamReset = z.object({ height: z.int() });
 
-/** One event of the stream; its SSE id is the height. The first one after connecting is `status`. */
+/** A block on the stream; its SSE id is the height. The first event on connecting is `status`. */
 export const StreamBlock = z.object({
   height: z.int(),
   timeS: z.int(),

@@ -80,7 +80,7 @@ export function recordHash(payload: Uint8Array): Uint8Array {
 
 /** Leaf of a report's readings tree. The salt makes a low-entropy reading unguessable. */
 export function readingLeaf({ payload, salt }: { payload: Uint8Array; salt: Uint8Array }) {
-  return sha256(Uint8Array.of(0), sha256(payload), sha256(salt));
+  return sha256(concatBytes([Uint8Array.of(0), sha256(payload), sha256(salt)]));
 }
 
 export function encodeReadingPayload(reading: Reading): Uint8Array {
@@ -131,7 +131,7 @@ export function encodeEnvelope(record: Omit<SignedReading, "reading">): Uint8Arr
   return encode({
     tag: 18,
     value: [
-      protectedHeader(record.algorithm),
+      PROTECTED_HEADER[record.algorithm],
       new Map<number, CodecValue>([[4, record.keyId]]),
       record.payload,
       record.signature,
@@ -153,9 +153,11 @@ export function verifyReading({
   return verify({ signature: record.signature, message, publicKey });
 }
 
-function protectedHeader(algorithm: DeviceAlgorithm): Uint8Array {
-  return encode(new Map<number, CodecValue>([[1, COSE_ALGORITHM[algorithm]]]));
-}
+/** The only two protected headers there are; made once, compared with each reading. */
+const PROTECTED_HEADER: Readonly<Record<DeviceAlgorithm, Uint8Array>> = {
+  ed25519: encode(new Map<number, CodecValue>([[1, COSE_ALGORITHM.ed25519]])),
+  p256: encode(new Map<number, CodecValue>([[1, COSE_ALGORITHM.p256]])),
+};
 
 function signedBytes({
   algorithm,
@@ -167,7 +169,7 @@ function signedBytes({
   payload: Uint8Array;
 }): Uint8Array {
   const externalAad = concatBytes([utf8("gridlane/reading/v1"), utf8(networkId)]);
-  return encode(["Signature1", protectedHeader(algorithm), externalAad, payload]);
+  return encode(["Signature1", PROTECTED_HEADER[algorithm], externalAad, payload]);
 }
 
 /**
@@ -182,7 +184,7 @@ export function decodeReading(bytes: Uint8Array): SignedReading {
   }
   const [header, unprotected, payload, signature] = envelope.value as CodecValue[];
   const algorithm = (Object.keys(COSE_ALGORITHM) as DeviceAlgorithm[]).find(
-    (name) => header instanceof Uint8Array && bytesEqual(header, protectedHeader(name)),
+    (name) => header instanceof Uint8Array && bytesEqual(header, PROTECTED_HEADER[name]),
   );
   if (algorithm === undefined) return fail("protected header");
   if (!(unprotected instanceof Map) || unprotected.size !== 1) return fail("unprotected header");

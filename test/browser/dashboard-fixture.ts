@@ -135,7 +135,7 @@ function detailOf(region: RegionFact, slot: number, paired: boolean): wire.SlotD
         feeUcPerWh: 1_500,
         rentUc: "3100000",
       },
-    ],
+    ].filter((flow) => [flow.from, flow.to].includes(region.id)),
     receiptsRoot: hash(`receipts ${slot}`),
     readingsRoot: hash(`readings ${slot}`),
     reportHash: hash(`report ${slot}`),
@@ -283,8 +283,8 @@ export type DashboardFixture = {
   readonly url: string;
   /** Clears the next slot in every region and tells the stream. Returns its number. */
   clearSlot(): number;
-  /** How the API answers from now on: as it should, with 500, or with broken proofs. */
-  behave(mode: "well" | "failing" | "forging"): void;
+  /** How the API answers from now on: as it should, with 500, broken proofs, or no session. */
+  behave(mode: "well" | "failing" | "forging" | "forgetting"): void;
   /** Cuts every connection and listens no more. */
   die(): Promise<void>;
   close(): Promise<void>;
@@ -316,7 +316,8 @@ export async function startFixture(distDirectory: string): Promise<DashboardFixt
   ): Response => c.json(schema.parse(value) as object);
   const refuse = (c: Context, status: 401 | 404 | 500, message: string) =>
     c.json(wire.ApiError.parse({ code: "refused", message, facts: {} }), status);
-  const paired = (c: Context) => getCookie(c, "gridlane_session") === TOKEN;
+  const paired = (c: Context) =>
+    mode !== "forgetting" && getCookie(c, "gridlane_session") === TOKEN;
   const isCleared = (slot: number) => slot <= lastSlot && !MISSING.includes(slot);
   const regionOf = (c: Context) => REGIONS.find((region) => region.id === c.req.param("id"));
 

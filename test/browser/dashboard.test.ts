@@ -1,7 +1,7 @@
 /**
  * The built dashboard in a real browser (Debian's chromium), against an API of its own shapes.
  * Method: each page as a visitor and as a member reads it; then light and dark, phone width,
- * keyboard, axe-core; then what happens when the node fails, forges or dies. Skips without chromium.
+ * keyboard, axe-core; then a node that fails, forges, forgets or dies. Skips without chromium.
  * DASHBOARD_SHOTS=directory also writes pictures of the pages.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -110,7 +110,7 @@ describe.skipIf(!existsSync(CHROMIUM))("dashboard", () => {
     expect(faults).toEqual([]);
   });
 
-  test("the price curve has a table twin with gaps as gaps, and answers the arrow keys", async () => {
+  test("the price curve has a table twin, keeps gaps, and answers the arrow keys", async () => {
     const page = await open("");
     await page.getByText("Show as table").click();
     const table = page.locator("details table");
@@ -188,6 +188,7 @@ describe.skipIf(!existsSync(CHROMIUM))("dashboard", () => {
     const page = await open("");
     await page.getByTestId("region-switcher").selectOption("hostile");
     await expect.poll(() => page.url()).toContain("#/regions/hostile");
+    await page.getByText(/^Price in Harbour/).waitFor();
     await page.getByText('Harbour <img src=x onerror="document.title=1">').first().waitFor();
     expect(await page.title()).toBe("gridlane");
     expect(await page.locator("img").count()).toBe(0);
@@ -213,6 +214,14 @@ describe.skipIf(!existsSync(CHROMIUM))("dashboard", () => {
     );
   });
 
+  test("a session that the node no longer knows ends in words", async () => {
+    const page = await openPaired();
+    fixture.behave("forgetting");
+    await page.reload();
+    await page.getByText("Your session has ended.").waitFor();
+    expect(await page.getByRole("link", { name: "My bill" }).count()).toBe(0);
+  });
+
   test("a failing node gives a sentence and a way to try again, never a blank page", async () => {
     fixture.behave("failing");
     const page = await open("");
@@ -229,6 +238,7 @@ describe.skipIf(!existsSync(CHROMIUM))("dashboard", () => {
     await fixture.die();
     await expect.poll(() => page.getByTestId("live-indicator").textContent()).toMatch(/^Reconn/);
     await page.getByTestId("offline-banner").waitFor();
+    expect(await page.getByTestId("health").textContent()).toContain("health is not known");
     expect(await page.getByTestId("live-indicator").textContent()).toMatch(/^Offline/);
     expect(await page.getByTestId("last-price").textContent()).toBe("19.00 ct/kWh");
     await shot(page, "offline");
@@ -301,9 +311,7 @@ const FOCUSED = `(() => {
 
 async function settled(page: Page, name: string): Promise<void> {
   if (name === "bill") await page.getByTestId("bill-line").first().waitFor();
-  else await page.locator("canvas").waitFor();
-  // The drawing code loads with the first chart.
-  await page.waitForLoadState("networkidle", { timeout: 2000 }).catch(() => undefined);
+  else await page.locator('figure[aria-busy="false"] canvas').waitFor(); // it draws when loaded
 }
 
 /** How far the page is wider than its window. */

@@ -136,26 +136,35 @@ function annotations(detail: SlotDetail, colours: Colours): AnnotationOptions[] 
   ];
 }
 
-/** Words at the curves, so that colour is not what tells them apart. */
+/**
+ * Words at the curves' ends, so that colour is not what tells them apart: demand's at the foot,
+ * supply's at the head, each beside its vertical and away from the chart's right edge.
+ */
 function sideLabels(detail: SlotDetail, colours: Colours): AnnotationOptions[] {
-  const label = (content: string, form: { y: number; yAdjust: number }) => ({
-    type: "label" as const,
-    xValue: 0,
-    yValue: form.y,
-    position: { x: "start" as const, y: "center" as const },
-    xAdjust: 6,
-    yAdjust: form.yAdjust,
-    content,
-    color: colours.ink,
-    font: { size: 12, weight: "bold" as const },
-  });
-  const { demand, supply } = detail;
-  const above = demand[0] && { yAdjust: -12, y: demand[0].priceUcPerWh };
-  const below = supply[0] && { yAdjust: 12, y: supply[0].priceUcPerWh };
-  return [
-    ...(above ? [label(t("slot.demand"), above)] : []),
-    ...(below ? [label(t("slot.supply"), below)] : []),
-  ];
+  const { lowUcPerWh, highUcPerWh } = priceRange(detail);
+  const { demandWh, supplyWh } = curveEnds(detail);
+  const label = (form: { content: string; x: number; y: number; yAdjust: number }) => {
+    const isLast = form.x >= Math.max(demandWh, supplyWh);
+    return {
+      type: "label" as const,
+      xValue: form.x,
+      yValue: form.y,
+      position: { x: isLast ? ("end" as const) : ("start" as const), y: "center" as const },
+      xAdjust: isLast ? -4 : 4,
+      yAdjust: form.yAdjust,
+      content: form.content,
+      color: colours.ink,
+      font: { size: 12, weight: "bold" as const },
+    };
+  };
+  const demand = { content: t("slot.demand"), x: demandWh, y: lowUcPerWh, yAdjust: -12 };
+  const supply = { content: t("slot.supply"), x: supplyWh, y: highUcPerWh, yAdjust: 12 };
+  return [...(demandWh > 0 ? [label(demand)] : []), ...(supplyWh > 0 ? [label(supply)] : [])];
+}
+
+function curveEnds(detail: SlotDetail): { demandWh: number; supplyWh: number } {
+  const total = (steps: SlotDetail["supply"]) => steps.reduce((sum, s) => sum + s.energyWh, 0);
+  return { demandWh: total(detail.demand), supplyWh: total(detail.supply) };
 }
 
 function clearingLines(detail: SlotDetail, colours: Colours): AnnotationOptions[] {
@@ -170,6 +179,7 @@ function clearingLines(detail: SlotDetail, colours: Colours): AnnotationOptions[
     font: { size: 12, weight: "bold" as const },
   };
   const price = `${locale.price(detail.priceUcPerWh)} ${t("unit.price")}`;
+  const { demandWh, supplyWh } = curveEnds(detail);
   const quantity = `${locale.energy(detail.tradedWh)} ${t("unit.energy")}`;
   return [
     {
@@ -184,7 +194,8 @@ function clearingLines(detail: SlotDetail, colours: Colours): AnnotationOptions[
       scaleID: "x",
       value: detail.tradedWh,
       borderDash: [6, 4],
-      label: { ...tag, content: quantity, position: "start" },
+      // Where the shorter side's label is not.
+      label: { ...tag, content: quantity, position: demandWh <= supplyWh ? "start" : "end" },
     },
   ];
 }

@@ -35,13 +35,13 @@ export function energyDigits(energyWh: number): number {
 /** Energy in kWh without its unit. */
 export function energyText(energyWh: number, locale: string): string {
   const digits = energyDigits(energyWh);
-  return plain(locale, digits).format(decimalText(BigInt(energyWh), { scale: 3, digits }));
+  return plain(decimalText(BigInt(energyWh), { scale: 3, digits }), { locale, digits });
 }
 
 /** Price in ct/kWh without its unit: 1 uc/Wh is 0.001 ct/kWh. */
 export function priceText(priceUcPerWh: number, locale: string): string {
-  const text = decimalText(BigInt(priceUcPerWh), { scale: 3, digits: 2 });
-  return plain(locale, 2).format(text);
+  const digits = 2;
+  return plain(decimalText(BigInt(priceUcPerWh), { scale: 3, digits }), { locale, digits });
 }
 
 /** Places for an amount: whole cents, or what shows two figures of a small one. */
@@ -60,14 +60,15 @@ export function moneyText(form: {
 }): string {
   const digits = moneyDigits(form.amountUc);
   const text = decimalText(form.amountUc, { scale: 8, digits });
-  return formatter(form.locale, {
+  const options = {
     style: "currency",
     currency: form.currency,
     currencyDisplay: "narrowSymbol",
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
     signDisplay: form.sign,
-  }).format(text);
+  } as const;
+  return withMinus(formatter(form.locale, options).format(text));
 }
 
 /** A ratio 0..1 as whole per cent; null has no number. */
@@ -80,8 +81,15 @@ export function countText(count: number, locale: string): string {
   return formatter(locale, {}).format(count);
 }
 
-function plain(locale: string, digits: number): Intl.NumberFormat {
-  return formatter(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+function plain(text: Decimal, form: { locale: string; digits: number }): string {
+  const { locale, digits } = form;
+  const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return withMinus(formatter(locale, options).format(text));
+}
+
+/** English locales write a hyphen, which a line may break after; a minus stays with its number. */
+function withMinus(text: string): string {
+  return text.replace("-", "\u2212");
 }
 
 const formatters = new Map<string, Intl.NumberFormat>();

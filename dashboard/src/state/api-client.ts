@@ -1,6 +1,7 @@
 /**
- * The node's REST interface; a session travels as the node's own cookie. Answers are data of our own server and typed by `wire/api.ts`; they
- * reach the page as text only. Every failure is an `ApiFailure` with a sentence to show.
+ * The node's REST interface; a session travels as the node's own cookie. Answers are data of our
+ * own server and typed by `wire/api.ts`; they reach the page as text only. Every failure is an
+ * `ApiFailure` with a sentence to show.
  */
 import type {
   ApiError,

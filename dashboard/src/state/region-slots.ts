@@ -1,4 +1,4 @@
-/** The slots of one region, from the start of the market's day: asked for once, again after gaps. */
+/** One region's slots from the start of the market's day: asked for once, and after gaps. */
 import { useEffect } from "preact/hooks";
 import type { SlotSummary, Status } from "../../../services/wire/api.ts";
 import { type Day, dayOf } from "../model/day.ts";

@@ -24,6 +24,7 @@ export function ChartFigure<Model>(props: {
   const canvas = useRef<HTMLCanvasElement>(null);
   const handle = useRef<ChartHandle<Model> | null>(null);
   const latest = useRef(model);
+  const drawn = useSignal(false);
   const failed = useSignal(false);
   const attempt = useSignal(0);
   latest.current = model;
@@ -32,7 +33,9 @@ export function ChartFigure<Model>(props: {
     let gone = false;
     load().then(
       (draw) => {
-        if (!gone && canvas.current) handle.current = draw(canvas.current, latest.current);
+        if (gone || !canvas.current) return;
+        handle.current = draw(canvas.current, latest.current);
+        drawn.value = true;
       },
       () => {
         failed.value = true;
@@ -57,7 +60,7 @@ export function ChartFigure<Model>(props: {
     attempt.value++;
   };
   return (
-    <figure class="chart">
+    <figure class="chart" aria-busy={!drawn.value && !failed.value}>
       {failed.value ? (
         <Failure sentence={t("error.chart")} retry={retry} />
       ) : (

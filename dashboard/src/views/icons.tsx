@@ -1,4 +1,4 @@
-/** Drawn signs. Each stands beside a word or inside a named button, so all are hidden from readers. */
+/** Drawn signs. Each stands by a word or in a named button, so readers do not hear them. */
 
 export function Logo() {
   return (

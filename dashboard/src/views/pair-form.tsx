@@ -23,7 +23,8 @@ export function PairForm({ code }: { code: string }) {
     refusal.value = null;
     try {
       await pair(trimmed);
-      location.hash = routeHash({ page: "home", region: null });
+      // Replaces, so that the code does not stay in the history.
+      location.replace(routeHash({ page: "home", region: null }));
     } catch (error) {
       refusal.value = t("pair.failed", { reason: asFailure(error).message });
     } finally {

@@ -63,7 +63,7 @@ export function SlotPage(props: {
 function Neighbours({ region, slot, status }: { region: Region; slot: number; status: Status }) {
   const at = (other: number) => routeHash({ page: "slot", region: region.id, slot: other });
   return (
-    <nav class="slot-steps" aria-label={t("slot.title", { span: "" }).trim()}>
+    <nav class="slot-steps" aria-label={t("slot.others")}>
       {slot > status.genesisSlot && (
         <a class="button" href={at(slot - 1)} data-testid="slot-previous">
           <Arrow to="left" />

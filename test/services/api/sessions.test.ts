@@ -37,7 +37,7 @@ function setUp(store: SessionStore = new MemorySessionStore()) {
   return { sessions, store, clock, later };
 }
 
-test("a code opens one session, once; the session knows its member until it is closed", async () => {
+test("a code opens one session, once; it knows its member until closed", async () => {
   const { sessions } = setUp();
   const { code, expiresS } = await sessions.pair(MEMBER);
   expect(code).toMatch(/^[0-9A-HJKMNP-TV-Z]{8}$/);

@@ -78,7 +78,7 @@ test("a first day that began in the middle is made of what there was", async () 
   expect(first?.totals).toMatchObject({ slots: 8, fromSlot: chain.firstSlot });
 });
 
-test("statements sum to the slots, whether made at once, day by day, or again after a crash", async () => {
+test("statements sum to the slots: made at once, piecemeal, or again", async () => {
   const chain = hamletFrom("2024-05-31T22:00Z", 3 * 96 + 10);
   const table = new TotalsTable(regionLayout(chain.genesis, 0));
   const records = await chain.slotRecords({

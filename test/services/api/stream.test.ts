@@ -145,7 +145,7 @@ test("a client that reads nothing is dropped when its queue is full; others go o
   await quick.events.cancel();
 });
 
-test("a client that reads nothing over three heartbeats is dropped though nothing happens", async () => {
+test("a client that reads nothing over three heartbeats is dropped", async () => {
   const harness = await createHarness({ slots: 1 });
   await follow(harness);
   for (let beat = 1; beat <= 3; beat++) {
@@ -170,11 +170,20 @@ test("a fault while the first events are made ends the stream and frees the plac
   expect(await metric(harness, "gridlane_api_stream_clients")).toBe(0);
 });
 
-async function served() {
-  const regions = [
-    { id: "row", mechanism: "mid-market-rate", homes: Array(5).fill("plain") },
-  ] as const;
-  const harness = await createHarness({ chain: createChainFixture({ regions }), slots: 1 });
+/** @param copies - of each slot in its event, to fill a socket's buffers in few blocks */
+async function served({ copies = 1 } = {}) {
+  const homes = Array(5).fill("plain");
+  const regions = [{ id: "row", mechanism: "mid-market-rate", homes }] as const;
+  const fixture = createChainFixture({ regions });
+  const chain = {
+    ...fixture,
+    onBlock: (listener: Parameters<typeof fixture.onBlock>[0]) =>
+      fixture.onBlock((block) => {
+        const slotRecords = Array(copies).fill(block.slotRecords).flat();
+        listener({ ...block, slotRecords });
+      }),
+  };
+  const harness = await createHarness({ chain, slots: 1 });
   const { url, stop } = await serveApi({ api: harness.api, host: "127.0.0.1", port: 0 });
   onTestFinished(stop);
   return { harness, url, stop };
@@ -185,7 +194,7 @@ async function until(done: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await done())) await new Promise((resolve) => setImmediate(resolve));
 }
 
-test("over a socket: the head comes at once, events follow, and going away frees the place", async () => {
+test("over a socket: events come, and going away frees the place", async () => {
   const { harness, url } = await served();
   const leaving = new AbortController();
   const response = await fetch(`${url}${STREAM}`, { signal: leaving.signal });
@@ -200,7 +209,7 @@ test("over a socket: the head comes at once, events follow, and going away frees
 });
 
 test("over a socket: a client that stalls is cut off; nobody else notices", async () => {
-  const { harness, url } = await served();
+  const { harness, url } = await served({ copies: 200 });
   const quick = readEvents((await fetch(`${url}${STREAM}`)).body);
   await quick.next();
   const stalled = connect(Number(new URL(url).port), "127.0.0.1");
@@ -213,7 +222,6 @@ test("over a socket: a client that stalls is cut off; nobody else notices", asyn
   for (let height = 2; !(await dropped()); height++) {
     harness.chain.clearSlot();
     expect((await quick.next())?.id).toBe(String(height));
-    if (height % STREAM_QUEUE_MAX === 0) harness.beat();
   }
   stalled.resume();
   await gone;

@@ -13,8 +13,10 @@ import {
   regionLayout,
   TotalsTable,
 } from "../../../services/api/totals.ts";
+import type { Slot } from "../../../services/primitives/units.ts";
 import { QUALITY } from "../../../services/wire/report.ts";
-import { type Columns, createChainFixture } from "../../support/chain-fixture.ts";
+import { createChainFixture } from "../../support/chain-fixture.ts";
+import { type Columns, fixtureGenesis, settleRegions } from "../../support/village.ts";
 
 const FONTANA = "../shared/data/market/household/citylearn_fontana_hourly";
 
@@ -27,33 +29,31 @@ describe("seventeen measured homes", () => {
     const names = head.split(",");
     const homes = names.filter((name) => name.endsWith("_load_kwh")).length;
     expect(homes).toBe(17);
-    const chain = createChainFixture({
+    const [loadAt, sunAt] = [names.indexOf("B1_load_kwh"), names.indexOf("B1_pv_kwh")];
+    const genesis = fixtureGenesis({
       regions: [{ id: "fontana", mechanism: "mid-market-rate", homes: Array(homes).fill("sun") }],
       startS: 1_469_998_800,
       slotS: 3600,
+      sequencerSecret: new Uint8Array(32).fill(1),
     });
-    const table = new TotalsTable(regionLayout(chain.genesis, 0));
-    const registersKwh = new Map<string, number>();
-    for (const row of rows) {
-      const cells = row.split(",");
+    const table = new TotalsTable(regionLayout(genesis, 0));
+    const registersKwh = new Float64Array(names.length);
+    rows.forEach((row, at) => {
       // As a meter does: registers are cut to whole Wh, and a slot is their difference.
-      const wh = (name: string) => {
-        const before = registersKwh.get(name) ?? 0;
-        const after = before + Number(cells[names.indexOf(name)]);
-        registersKwh.set(name, after);
-        return Math.round(after * 1000) - Math.round(before * 1000);
-      };
-      const { slotRecords } = chain.clearSlot((columns) => {
-        for (let home = 0; home < homes; home++) {
-          const loadWh = wh(`B${home + 1}_load_kwh`);
-          const sunWh = wh(`B${home + 1}_pv_kwh`);
-          columns.importWh[2 * home] = Math.max(0, loadWh - sunWh);
-          columns.exportWh[2 * home] = Math.max(0, sunWh - loadWh);
-          columns.exportWh[2 * home + 1] = sunWh;
-        }
+      const wh = row.split(",").map((cell, i) => {
+        const before = registersKwh[i]!;
+        registersKwh[i] = before + Number(cell);
+        return Math.round(registersKwh[i]! * 1000) - Math.round(before * 1000);
       });
-      table.add(slotRecords[0]!);
-    }
+      const columns: Columns = { importWh: [], exportWh: [], quality: [], late: [] };
+      for (let home = 0; home < homes; home++) {
+        const [loadWh, sunWh] = [wh[loadAt + home]!, wh[sunAt + home]!];
+        columns.importWh.push(Math.max(0, loadWh - sunWh), 0);
+        columns.exportWh.push(Math.max(0, sunWh - loadWh), sunWh);
+      }
+      const slot = (Math.floor(genesis.genesisTimeS / 3600) + at) as Slot;
+      table.add(settleRegions({ genesis, slot, height: at + 1, columns: [columns] })[0]!);
+    });
     const summary = energySummary({
       window: "all",
       totals: table.row(null),
@@ -218,7 +218,7 @@ test("a late bill corrects the sums when it settles", () => {
   expect(of(0, "metered")).toMatchObject({ productionWh: 1000, exportWh: 700, ownUseWh: 300 });
 });
 
-test("a meter that draws and feeds in within a slot pays and earns; the parts sum to its amount", () => {
+test("a meter that draws and feeds in pays and earns; the parts sum up", () => {
   const { of, record } = oneSlot(({ importWh, exportWh }) => {
     [importWh[0], exportWh[0], exportWh[1]] = [300, 800, 1200];
     importWh[3] = 900;

@@ -10,7 +10,13 @@ import { isStateKey, laneKey, slotKey } from "../../../services/chain/store-keys
 import { fromHex, toHex } from "../../../services/primitives/bytes.ts";
 import { decode, encode } from "../../../services/primitives/codec.ts";
 import { GridError, InvariantError } from "../../../services/primitives/errors.ts";
+import {
+  BLOCK_BYTES_MAX,
+  BLOCK_TRANSACTIONS_MAX,
+  TRANSACTION_BYTES_MAX,
+} from "../../../services/primitives/limits.ts";
 import { createPrng } from "../../../services/primitives/prng.ts";
+import type { UnixSeconds } from "../../../services/primitives/units.ts";
 import { decodeSlotRecord } from "../../../services/wire/slot-record.ts";
 import { applicationSuite } from "../../conformance/application-suite.ts";
 import { randomBlocks, threeRegions } from "./workload.ts";
@@ -152,6 +158,50 @@ test("a genesis whose oracle key lacks its possession is refused", () => {
     expect((failure as GridError).code).toBe("config_invalid");
     expect((failure as GridError).message).toContain("oracle.members[0]");
   }
+});
+
+test("a genesis whose sequencer key is of small order is refused", () => {
+  const genesis = { ...fixture.genesis, sequencerPublicKey: `01${"00".repeat(31)}` };
+  try {
+    createApplication({ genesis, stored: new Map() });
+    expect.unreachable();
+  } catch (failure) {
+    expect((failure as GridError).code).toBe("config_invalid");
+    expect((failure as GridError).message).toContain("sequencerPublicKey");
+  }
+});
+
+describe("proposals", () => {
+  const { app } = run(2);
+  const { timeS, height } = blocks[2]!;
+  const offer = (transactions: readonly Uint8Array[], at = timeS) => {
+    return { height, timeS: at, transactions };
+  };
+  const small = Array.from({ length: BLOCK_TRANSACTIONS_MAX + 1 }, () => Uint8Array.of(1));
+  const large = Array.from({ length: 6 }, () => new Uint8Array(TRANSACTION_BYTES_MAX));
+
+  test("take what fits, in order", () => {
+    expect(app.prepareProposal(offer(small)).transactions).toHaveLength(BLOCK_TRANSACTIONS_MAX);
+    const { transactions } = app.prepareProposal(offer(large));
+    expect(transactions).toHaveLength(Math.floor(BLOCK_BYTES_MAX / TRANSACTION_BYTES_MAX));
+  });
+
+  test.each([
+    ["too many transactions", offer(small), "transactions"],
+    ["too many bytes", offer(large), "bytes"],
+    ["a skipped height", { ...offer([]), height: height + 1 }, "height"],
+    ["a time below the last block's", offer([], 1 as UnixSeconds), "time"],
+    ["a time that is none", offer([], 0.5 as UnixSeconds), "time"],
+  ])("%s is refused", (_, block, why) => {
+    const { accept, reason } = app.processProposal(block);
+    expect(accept).toBe(false);
+    expect(reason).toContain(why);
+  });
+
+  test("at the limits is accepted", () => {
+    expect(app.processProposal(offer(small.slice(1))).accept).toBe(true);
+    expect(app.processProposal(offer([], app.head().timeS)).accept).toBe(true);
+  });
 });
 
 test("a bug in a block leaves the committed state, and nothing to commit", () => {

@@ -6,7 +6,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createApplication, type MarketApplication } from "../../../services/chain/application.ts";
-import { toHex } from "../../../services/primitives/bytes.ts";
+import { fromHex, toHex } from "../../../services/primitives/bytes.ts";
 import { createPrng } from "../../../services/primitives/prng.ts";
 import type { UnixSeconds } from "../../../services/primitives/units.ts";
 import type { SlotRecord } from "../../../services/wire/slot-record.ts";
@@ -69,6 +69,28 @@ describe("limits", () => {
     block(fixture.slotEndS(0), change(0)); // slot 1 starts here
     const records = block(fixture.slotEndS(2), report(0), report(1), report(2));
     expect(records.map((record) => record.maxBuyUcPerWh[1])).toEqual([30_000, 30_000, 16_000]);
+  });
+
+  test("a slot's record keeps the limits that it cleared with", () => {
+    const { block } = start(fixture);
+    block(fixture.slotEndS(0), change(0));
+    const [record] = block(fixture.slotEndS(1), report(0), report(1));
+    block(fixture.slotEndS(2), report(2));
+    expect([...record!.minSellUcPerWh]).toEqual([8_000, 8_000]);
+    expect([...record!.maxBuyUcPerWh]).toEqual([30_000, 30_000]);
+  });
+
+  test("each member's nonce rises alone, and only by what is committed", () => {
+    const { app, block } = start(fixture);
+    const of = (memberIndex: number) =>
+      app.nonce(fromHex(fixture.genesis.regions[0]!.members[memberIndex]!.address));
+    const other = fixture.limitsTransaction({ regionIndex: 0, memberIndex: 0, nonce: 0, limits });
+    app.finalizeBlock({ height: 1, timeS: during(0), transactions: [change(0), other] });
+    expect([of(0), of(1)]).toEqual([0, 0]);
+    block(during(0), change(0));
+    expect([of(0), of(1)]).toEqual([0, 1]);
+    block(during(0), other);
+    expect([of(0), of(1)]).toEqual([1, 1]);
   });
 
   test("a change before genesis time holds from the first slot", () => {
@@ -160,7 +182,7 @@ test("late energy is settled once, with the slot whose report carries it", () =>
         slot: fixture.slotAtIndex(entry.slotIndex),
         meterIndex: 1,
         importWh: entry.importWh,
-        exportWh: 0,
+        exportWh: 5,
         quality: 0,
       })),
     });
@@ -169,9 +191,38 @@ test("late energy is settled once, with the slot whose report carries it", () =>
   expect(record!.bills.map(({ slot, kind, amountUc }) => [slot, kind, amountUc])).toEqual([
     [fixture.slotAtIndex(1), 0, -300_000n],
     [fixture.slotAtIndex(1), 0, 0n],
-    [fixture.slotAtIndex(0), 1, -2_100_000n],
+    [fixture.slotAtIndex(0), 1, -2_060_000n],
   ]);
   expect([...app.lane(0).settledImportWh]).toEqual([20, 70]);
+  expect([...app.lane(0).settledExportWh]).toEqual([0, 5]);
+});
+
+test("at the retailer's price members are served first", () => {
+  const atFeedIn = { minSellUcPerWh: 8_000, maxBuyUcPerWh: 8_000 };
+  const fixture = createMarketFixture({
+    label: "ties",
+    regions: [{ id: "east", mechanism: "uniform-price", limits: [atFeedIn, atFeedIn] }],
+  });
+  const energy = { importWh: [0, 300], exportWh: [900, 0] };
+  const report = fixture.reportTransaction({ regionIndex: 0, slotIndex: 0, ...energy });
+  const [record] = start(fixture).block(fixture.slotEndS(0), report);
+  expect(record).toMatchObject({ priceUcPerWh: 8_000, tradedWh: 300, retailerSoldWh: 600 });
+});
+
+test("the caller may reuse a transaction's bytes", () => {
+  const fixture = threeRegions();
+  const { app, block } = start(fixture);
+  const prng = createPrng("bytes");
+  const first = randomReport(fixture, prng, { regionIndex: 0, slotIndex: 0 });
+  const kept = first.slice();
+  block(fixture.slotEndS(0), first);
+  first.fill(0);
+  const rest = [1, 2].map((r) => randomReport(fixture, prng, { regionIndex: r, slotIndex: 0 }));
+  const [record] = block(fixture.slotEndS(0), ...rest);
+  const twin = start(fixture);
+  const [same] = twin.block(fixture.slotEndS(0), kept, ...rest);
+  expect(record).toEqual({ ...same!, height: 2 });
+  expect(app.head().appHash).toEqual(twin.app.head().appHash);
 });
 
 test("how transactions are spread over blocks does not matter", () => {

@@ -6,7 +6,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { type Coupling, couple } from "../../../services/market/coupling.ts";
-import { marginAt } from "../../../services/market/flows.ts";
+import { buildCurve, marginAt } from "../../../services/market/curve.ts";
 import type { Line } from "../../../services/market/network.ts";
 import {
   ASK,
@@ -97,7 +97,9 @@ function flowInterval(
   const gap = coupled.priceUcPerWh[PT]! - coupled.priceUcPerWh[ES]!;
   if (gap > 0) return [coupled.flowWh[0]!, coupled.flowWh[0]!];
   if (gap < 0) return [-coupled.flowWh[1]!, -coupled.flowWh[1]!];
-  const [es, pt] = regions.map((orders, r) => marginAt(orders, coupled.priceUcPerWh[r]!));
+  const [es, pt] = regions.map((orders, r) =>
+    marginAt(buildCurve(orders), coupled.priceUcPerWh[r]!),
+  );
   const least = Math.max(
     es!.askBelowWh - es!.bidAboveWh - es!.bidAtWh,
     pt!.bidAboveWh - pt!.askBelowWh - pt!.askAtWh,

@@ -34,8 +34,8 @@ export type CrashRecord = {
 };
 
 /**
- * Meter 0 sends each slot's record in time, 1 sends none of slots 1 to 3, 2 sends the record of slot
- * 2 three slots late and those between it and then after it, 3 sends each in the slot after.
+ * Meter 0 sends each slot's record in time, 1 sends none of slots 1 to 3, 2 sends those of slots 2
+ * to 5 together in slot 5, 3 sends each in the slot after.
  */
 export function crashRecords(): CrashRecord[] {
   return Array.from({ length: METERS }, (_, meterIndex) => {

@@ -1,5 +1,5 @@
 /**
- * Method: an oracle in a process of its own dies by SIGKILL at one point after the other: on arrival
+ * Method: an oracle in a process of its own dies by SIGKILL at one point after another: on arrival
  * of a record, after its write, after its receipt, after signing a report, before and after the
  * chain takes it, before the answer is heard. Each next life goes on from the files. In the end no
  * receipted reading is lost, none is counted twice, and no slot was ever signed two ways.

@@ -46,7 +46,7 @@ test("one write in flight carries all that waited, bounded, in order", async () 
   await commit.idle();
 });
 
-test("a failed write is final: it and all behind it are refused, in memory is ahead of the disk", async () => {
+test("a failed write is final: it and all behind it are refused", async () => {
   const { writes, commit } = byHand();
   const full = new Error("disk full");
   const first = commit.add([change("a")]);

@@ -267,7 +267,7 @@ test("every code of a refused reading has a row above", () => {
   expect([...covered].sort()).toEqual(codes.sort());
 });
 
-test("a topic that names no device has nobody to answer to, but is counted and logged", async () => {
+test("a topic that names no device gets no answer, but is counted and logged", async () => {
   const test = await start();
   expect(await test.send("gridlane/v1/region-0/m/XYZ/r", new Uint8Array(3))).toBeUndefined();
   expect(test.oracle.counters().refused).toEqual({ topic_mismatched: 1 });

@@ -158,7 +158,7 @@ test("a gap longer than the correction window loses shape, not energy", async ()
   expect(test.chain.importWh[0]).toEqual([0, 13_000]);
 });
 
-test("after a start no slot is cut off before the grace has passed, a complete one is", async () => {
+test("after a start nothing is cut off before the grace has passed", async () => {
   const test = await start([[{}, {}]], { startGraceS: 600 });
   const [a, b] = [meterOf(0), meterOf(1)];
   await test.oracle.stop();
@@ -341,7 +341,7 @@ const event = fc.oneof(
   },
 );
 
-test("reported energy is the register step, for any loss, delay, repetition and restart", async () => {
+test("reported energy is the register step, for any loss, delay, repetition, restart", async () => {
   const law = async (
     events: readonly (typeof event extends fc.Arbitrary<infer E> ? E : never)[],
   ) => {

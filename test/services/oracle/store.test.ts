@@ -1,6 +1,6 @@
 /**
- * Method: rows there and back; keys sort as numbers; a store belongs to one network; what goes wrong
- * on a disk is a coded error that names the directory; the refusal log at its edge.
+ * Method: rows there and back; keys sort as numbers; a store belongs to one network; what goes
+ * wrong on a disk is a coded error that names the directory; the refusal log at its edge.
  */
 import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,10 +9,10 @@ import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { RefusalLog } from "../../../services/oracle/refusal-log.ts";
 import { type OracleStore, openOracleStore } from "../../../services/oracle/store.ts";
-import { storeError } from "../../../services/oracle/store-errors.ts";
 import * as keys from "../../../services/oracle/store-keys.ts";
 import * as rows from "../../../services/oracle/store-rows.ts";
 import { encode } from "../../../services/primitives/codec.ts";
+import { storeFailure } from "../../../services/primitives/store-failure.ts";
 import type { Slot, UnixSeconds } from "../../../services/primitives/units.ts";
 
 const genesisHash = new Uint8Array(32).fill(1);
@@ -140,16 +140,14 @@ test.each([
   ["IO error: /x/000005.log: No space left on device", "LEVEL_IO_ERROR", "disk_full"],
   ["IO error: /x/LOCK: Permission denied", "LEVEL_IO_ERROR", "permission_denied"],
   ["Corruption: checksum mismatch", "LEVEL_CORRUPTION", "database_corrupt"],
-  ["IO error: lock /x/LOCK", "LEVEL_LOCKED", "database_locked"],
-])("%s is %s", (text, code, expected) => {
+])("a write that fails with %s is %s: %s", async (text, code, expected) => {
+  const store = await openOracleStore({ directory: directory(), genesisHash });
+  await store.close();
   const cause = Object.assign(new Error(text), { code });
-  const failure = Object.assign(new Error("Database failed to open"), { cause });
-  expect(storeError(failure, "/x")).toMatchObject({ code: expected });
-});
-
-test("a bug is no disk fault and passes unchanged", () => {
-  const bug = new TypeError("x is undefined");
-  expect(storeError(bug, "/x")).toBe(bug);
+  const place = { directory: store.directory, what: "the oracle's store" };
+  expect(storeFailure(cause, place)).toMatchObject({ code: expected });
+  // The handle is closed: what LevelDB says to that is no disk fault and passes unchanged.
+  await expect(store.write([])).rejects.toMatchObject({ code: "LEVEL_DATABASE_NOT_OPEN" });
 });
 
 test("beyond the day's rows a refusal is only counted, and a start goes on counting", async () => {

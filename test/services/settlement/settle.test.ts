@@ -95,6 +95,40 @@ describe("one slot by hand", () => {
   });
 });
 
+/**
+ * A (asks 10,000) -> B (trades 100 Wh of its own) -> C (bids 20,000), fee 1,000 each. C's bid stays
+ * partly open: 20,000 there, 19,000 in B; the first line is full and earns 8,000 of rent per Wh.
+ */
+test("what passes through a region is nobody's trade there", () => {
+  const only = (importWh: number, exportWh: number) => ({ member: 0, importWh, exportWh });
+  const a = { meters: [only(0, 900)], minSell: [10_000], maxBuy: [30_000] };
+  const b = {
+    meters: [only(0, 100), { member: 1, importWh: 100, exportWh: 0 }],
+    minSell: [10_500, 8_000],
+    maxBuy: [30_000, 25_000],
+  };
+  const c = { meters: [only(600, 0)], minSell: [8_000], maxBuy: [20_000] };
+  const { settlements, coupling } = settleUniformPrice(
+    [a, b, c],
+    [
+      { from: 0, to: 1, capacityWh: 300, feeUcPerWh: 1_000 },
+      { from: 1, to: 2, capacityWh: 400, feeUcPerWh: 1_000 },
+    ],
+  );
+  expect([...coupling.priceUcPerWh]).toEqual([10_000, 19_000, 20_000]);
+  const middle = settlements[1]!;
+  expect(middle.bills).toMatchObject([
+    { communitySoldWh: 100, neighbourSoldWh: 0, amountUc: 1_900_000n },
+    { communityBoughtWh: 100, neighbourBoughtWh: 0, amountUc: -1_900_000n },
+  ]);
+  expect([...middle.entries.institutionUc]).toEqual([0n, -2_700_000n, 300_000n, 2_400_000n]);
+  expect(settlements.map((settlement) => institution(settlement, "neighbours"))).toEqual([
+    -3_000_000n,
+    -2_700_000n,
+    5_700_000n,
+  ]);
+});
+
 describe("own use", () => {
   test("of one meter is community energy at no net money", () => {
     const region: TestRegion = {
@@ -158,6 +192,25 @@ describe("at the retailer's own price", () => {
     const [settlement] = settleUniformPrice([region]).settlements;
     expect(settlement!.bills[1]).toMatchObject({ communityBoughtWh: 300, amountUc: -2_400_000n });
     expect(settlement!.bills[0]).toMatchObject({ communitySoldWh: 300, retailerSoldWh: 600 });
+  });
+
+  test("members go first on the other side too", () => {
+    const region: TestRegion = {
+      meters: [
+        { member: 0, importWh: 0, exportWh: 300 },
+        { member: 1, importWh: 0, exportWh: 300 },
+        { member: 2, importWh: 500, exportWh: 0 },
+      ],
+      minSell: [30_000, 30_000, 8_000],
+      maxBuy: [30_000, 30_000, 30_000],
+    };
+    const [settlement] = settleUniformPrice([region]).settlements;
+    expect(settlement!.bills).toMatchObject([
+      { communitySoldWh: 250, retailerSoldWh: 50 },
+      { communitySoldWh: 250, retailerSoldWh: 50 },
+      { communityBoughtWh: 500, retailerBoughtWh: 0, amountUc: -15_000_000n },
+    ]);
+    expect(institution(settlement!, "retailer")).toBe(-800_000n);
   });
 
   test("a retailer with one price trades with members, not with itself", () => {

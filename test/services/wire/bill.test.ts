@@ -37,11 +37,19 @@ test("sixteen fields, in the order of the container", () => {
 
 test("the root is SSZ's hash_tree_root, negative money as two's complement", () => {
   expect(toHex(billRoot(sampleBill()))).toBe(sszRoot(sampleBill()));
-  fc.assert(fc.property(anyBill, (bill) => expect(toHex(billRoot(bill))).toBe(sszRoot(bill))));
+  fc.assert(
+    fc.property(anyBill, (bill) => {
+      expect(toHex(billRoot(bill))).toBe(sszRoot(bill));
+    }),
+  );
 });
 
 test("any bill comes back", () => {
-  fc.assert(fc.property(anyBill, (bill) => expect(decodeBill(encodeBill(bill))).toEqual(bill)));
+  fc.assert(
+    fc.property(anyBill, (bill) => {
+      expect(decodeBill(encodeBill(bill))).toEqual(bill);
+    }),
+  );
 });
 
 test("each field moves the root", () => {

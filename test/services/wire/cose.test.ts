@@ -42,7 +42,7 @@ const examples = existsSync(DIRECTORY)
       .map((name) => [name, JSON.parse(readFileSync(join(DIRECTORY, name), "utf8"))] as const)
       .filter((entry): entry is [string, Example] => entry[1].input.sign0 !== undefined)
   : [];
-/** The curves and hashes that meters use; the others (P-384, P-521, Ed448) are not ours to verify. */
+/** The curves and hashes that meters use; P-384, P-521 and Ed448 are not ours to verify. */
 const supported = examples.filter(([, { input, title }]) => {
   return ["P-256", "Ed25519"].includes(input.sign0!.key.crv) && !title.includes("SHA-512");
 });

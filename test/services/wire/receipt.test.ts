@@ -1,4 +1,4 @@
-/** Method: there and back; only the member's own signature over these very bytes opens a receipt. */
+/** Method: there and back; only the member's own signature over these bytes opens a receipt. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ed25519PublicKey, signEd25519 } from "../../../services/crypto/ed25519.ts";

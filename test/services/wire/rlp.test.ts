@@ -27,9 +27,9 @@ const random = suite("RandomRLPTests/example.json");
 const invalid = suite("invalidRLPTest.json");
 
 /** The suite's notation: text, small integers, "#" with a decimal integer, lists. */
-function valueOf(json: Json): RlpValue {
+function parseValue(json: Json): RlpValue {
   if (typeof json === "number") return json === 0 ? new Uint8Array(0) : shortest(json);
-  if (typeof json !== "string") return json.map(valueOf);
+  if (typeof json !== "string") return json.map(parseValue);
   if (!json.startsWith("#")) return utf8(json);
   const digits = BigInt(json.slice(1)).toString(16);
   return fromHex(digits.length % 2 === 0 ? digits : `0${digits}`);
@@ -41,7 +41,7 @@ function shortest(value: number): Uint8Array {
 }
 
 test.skipIf(valid.length === 0).each(valid)("%s", (_name, value, out) => {
-  expect(toHex(encodeRlp(valueOf(value)))).toBe(out.replace("0x", ""));
+  expect(toHex(encodeRlp(parseValue(value)))).toBe(out.replace("0x", ""));
   expect(toHex(encodeRlp(decodeRlp(fromHex(out))))).toBe(out.replace("0x", ""));
 });
 

@@ -1,4 +1,4 @@
-/** Method: every frozen vector is what the code writes today, byte for byte, and none is missing. */
+/** Method: each frozen vector is what the code writes today, byte for byte; none is missing. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
