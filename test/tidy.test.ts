@@ -62,6 +62,7 @@ const HOMES: Record<string, readonly string[]> = {
   zod: ["services/wire", "services/api", "services/node", "services/cli"],
   level: ["services/ordering", "services/oracle", "services/node", "firmware-sim"],
   aedes: ["services/broker"],
+  "aedes-persistence": ["services/broker"],
   mqtt: ["services/broker", "firmware-sim"],
   hono: ["services/api"],
   "@hono/node-server": ["services/api"],
@@ -97,8 +98,14 @@ const BANNED: readonly (readonly [RegExp, string])[] = [
 ];
 /** Only the engines of `crypto` may reach for Node's own cryptography. */
 const NODE_ALLOWED = /^services\/crypto\/native\//;
-/** Where a bigint or a bounded number is divided on purpose; elsewhere: Math.floor(a / b). */
-const DIVIDES = /^services\/(ledger\/apportion|market\/ration|primitives\/prng)\.ts$/;
+/** A division says how it rounds: Math.floor(a / b), BigInt(a) / BigInt(b), or it stands here. */
+const ROUNDS = /Math\.(floor|ceil|trunc)\(|BigInt\(/;
+const DIVIDES = new RegExp(
+  `^services/(${[
+    ...["ledger/apportion", "primitives/prng", "market/ration", "market/rules"],
+    ...["market/offline-mechanisms", "market/mechanisms/supply-demand-ratio"],
+  ].join("|")})\\.ts$`,
+);
 
 type Source = { readonly path: string; readonly text: string };
 
@@ -125,7 +132,7 @@ function importsOf({ text }: Source): string[] {
     /(?:^|\n)\s*(?:import|export)\b[^"';]*?\bfrom\s*"([^"]+)"/g,
     /(?:^|\n)\s*import\s*"([^"]+)"/g,
     /\b(?:import|require)\(\s*"([^"]+)"\s*\)/g,
-    /new URL\(\s*"([^"]+)"\s*,\s*import\.meta\.url\s*\)/g,
+    /new URL\(\s*"([^"]+\.ts)"\s*,\s*import\.meta\.url\s*\)/g,
   ];
   return forms.flatMap((form) => [...code(text).matchAll(form)].map(([, to = ""]) => to));
 }
@@ -173,10 +180,7 @@ function purityFaults(list: readonly Source[]): string[] {
       const faults = BANNED.filter(([word]) => word.test(body)).map(([, use]) => use);
       if (/["']node:/.test(body) && !NODE_ALLOWED.test(path)) faults.push("no node: modules");
       const divisions = body.split("\n").filter((line) => {
-        return (
-          / \/ /.test(line.replace(/"[^"]*"|`[^`]*`/g, "")) &&
-          !/Math\.(floor|ceil|trunc)\(/.test(line)
-        );
+        return / \/ /.test(line.replace(/"[^"]*"|`[^`]*`/g, "")) && !ROUNDS.test(line);
       });
       if (divisions.length > 0 && !DIVIDES.test(path)) faults.push(`divides: ${divisions[0]}`);
       return faults.map((fault) => `${path}: ${fault}`);

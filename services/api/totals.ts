@@ -207,7 +207,7 @@ export class TotalsTable {
     });
     for (const bill of record.bills) {
       if (layout.roles[bill.meterIndex] !== "grid") continue;
-      const known = producerKnown;
+      const known = bill.kind === BILL_KIND.late ? layout.hasProduction : producerKnown;
       this.#addBill(bill, known[bill.memberIndex] ? "known" : "unknown", record.mechanism);
     }
     this.#span = {

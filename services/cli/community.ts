@@ -1,7 +1,7 @@
 /**
  * A community in a YAML file, and what `gridlane init` makes of it: genesis, credentials of the
  * meters at the broker, and for simulated homes a fleet file with their keys. Real meters bring
- * their public key; simulated ones get a key derived from the seed, so a demo is the same each time.
+ * their public key; simulated ones get one derived from the seed: a demo is the same each time.
  */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";

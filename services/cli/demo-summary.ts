@@ -97,12 +97,12 @@ export function printSummary(summary: DemoSummary): void {
     ),
   );
   const own = `own roof ${percent(summary.selfSufficiencyOwn)}`;
-  const consumed = `own use ${percent(summary.selfConsumptionOwn)}`;
+  const used = `own use ${percent(summary.selfConsumptionOwn)}`;
   print(
     `self-sufficiency  ${own}, with the community ${percent(summary.selfSufficiencyCommunity)}`,
   );
   print(
-    `self-consumption  ${consumed}, with the community ${percent(summary.selfConsumptionCommunity)}`,
+    `self-consumption  ${used}, with the community ${percent(summary.selfConsumptionCommunity)}`,
   );
   print(`app hash ${summary.appHash}`);
 }

@@ -2,7 +2,7 @@
  * A community's directory, as `gridlane init` leaves it:
  *
  *   gridlane.yaml       the node's configuration        genesis.json    what everybody agrees on
- *   keys/               the node's secrets, mode 0600   credentials.json  hashes of broker passwords
+ *   keys/               the node's secrets, mode 0600   credentials.json  hashed broker passwords
  *   fleet.json          simulated meters with their keys, for `gridlane meters`
  *   passwords.json      broker passwords of real meters, for whoever installs them, mode 0600
  *   member-keys.json    keys of simulated members, mode 0600

@@ -98,7 +98,8 @@ function drawPanel(panel: Panel): string {
   const { priceUcPerWh, boughtWh, soldWh } = cleared;
   const outcome =
     priceUcPerWh === null ? "no trade" : `price ${priceUcPerWh.toLocaleString("en")} uc/Wh`;
-  const volume = `bought ${boughtWh.toLocaleString("en")} Wh, sold ${soldWh.toLocaleString("en")} Wh`;
+  const [bought, sold] = [boughtWh, soldWh].map((wh) => wh.toLocaleString("en"));
+  const volume = `bought ${bought} Wh, sold ${sold} Wh`;
   const heading = `${escapeText(region.id)}: ${outcome}, ${volume}`;
   return [
     `<text x="${MARGIN.left}" y="18" font-weight="bold">${heading}</text>`,

@@ -1,6 +1,6 @@
 /**
  * An order book as one CSV table (RFC 4180), for spreadsheets: each row is an order, a line, a
- * region without orders, or a field of the rule; unused cells stay empty. And the clearing likewise.
+ * region without orders, or a field of the rule; unused cells stay empty. Out the same way.
  */
 import type { OfflineOutput, OfflineRefusal } from "../market/offline-form.ts";
 

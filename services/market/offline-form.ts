@@ -64,7 +64,7 @@ export type OfflineFill = {
   readonly orderId: string;
   readonly energyWh: number; // what amountUc settles, the retailer's part included
   readonly amountUc: string; // > 0 receives, < 0 pays
-  readonly retailerWh?: number; // rates only: the part of energyWh that the retailer supplies or takes
+  readonly retailerWh?: number; // rates only: the retailer's part of energyWh
 };
 
 export type OfflineRegionResult = {

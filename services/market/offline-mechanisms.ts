@@ -14,6 +14,7 @@ import { supplyDemandRatio } from "./mechanisms/supply-demand-ratio.ts";
 import { addValue, moneySum, totalUc } from "./money.ts";
 import type { OfflineRegion, OfflineRegionResult, OfflineRule } from "./offline-form.ts";
 import { BID, type OrderColumns } from "./orders.ts";
+import { floorDivide } from "./ration.ts";
 
 type SharingRule = Exclude<OfflineRule, { readonly mechanism: "uniform-price" }>;
 
@@ -177,11 +178,9 @@ function byKey(
   };
 }
 
-/** floor(money / energy), toward minus infinity, uc/Wh. */
+/** floor(money / energy), uc/Wh. */
 function floorRate(valueUc: bigint, energyWh: number): number {
-  const divisor = BigInt(energyWh);
-  const rest = ((valueUc % divisor) + divisor) % divisor;
-  return Number((valueUc - rest) / divisor);
+  return Number(floorDivide(valueUc, BigInt(energyWh)));
 }
 
 /** Fills within their orders, as much bought inside as sold, and money that sums to zero. */

@@ -153,6 +153,13 @@ function wideQuota(parts: {
   return { share: Number(product / claimed), remainder: Number(product % claimed) };
 }
 
+/** floor(value / divisor), toward minus infinity where bigint division truncates; divisor > 0. */
+export function floorDivide(value: bigint, divisor: bigint): bigint {
+  assert(divisor > 0n, "a divisor must be positive");
+  const quotient = value / divisor;
+  return value % divisor < 0n ? quotient - 1n : quotient;
+}
+
 /** Gives the `left` units to the largest remainders; ties to the lower tie index. */
 function addLeftover(parts: {
   readonly shares: Float64Array;

@@ -37,6 +37,7 @@ export const MIDPOINT_PRO_RATA: ClearingRule = {
 };
 
 const PPM = 1_000_000;
+const HALF_PPM = 500_000;
 
 /**
  * The price that the rule picks from a clearing interval.
@@ -59,7 +60,7 @@ export function choosePrice(
 function weightPpm(rule: PriceRule): number {
   switch (rule.kind) {
     case "midpoint":
-      return PPM / 2;
+      return HALF_PPM;
     case "last-accepted-sell":
       return 0;
     case "last-accepted-buy":

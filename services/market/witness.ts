@@ -25,7 +25,7 @@ type Claim = {
 /**
  * The first violated condition of a coupling, or null if it is what it claims to be.
  *
- * @param parts - the input of `couple` and its result; the input is valid, the result is not trusted
+ * @param parts - the valid input of `couple`, and a result that is not trusted
  */
 export function checkWitness(parts: {
   readonly regions: readonly OrderColumns[];

@@ -1,7 +1,7 @@
 /**
  * Market clocks of the shell. `systemClock` is the field's: market time is wall-clock time.
  * `scaledClock` runs a demo at many market seconds per real second. Both never fall, even where
- * the machine's clock is set back; a step back is reported once so that `doctor` and the log see it.
+ * the machine's clock is set back; each step back is reported once, for the log.
  */
 import type { Clock } from "../primitives/clock.ts";
 import { type UnixSeconds, unixSeconds } from "../primitives/units.ts";

@@ -24,7 +24,7 @@ import type { Region } from "./region.ts";
 import { Salts } from "./salts.ts";
 import type { OracleStore, StoreChange } from "./store.ts";
 import { meterSlotKey, recordKey, sequenceKey } from "./store-keys.ts";
-import { encodeReadingRow, encodeRecordRow } from "./store-rows.ts";
+import { encodeReadingRow } from "./store-rows.ts";
 
 export type IngestCounters = {
   readonly accepted: number;
@@ -126,7 +126,6 @@ export class Ingest {
         value: encodeReadingRow({ record: arrived.bytes, salt, emission }),
       },
       { table: "receipt", key: sequence, value: receipt },
-      { table: "record", key: recordKey(arrived.recordHash), value: encodeRecordRow(sequence) },
     );
     this.#accepted++;
     this.#inFlight.set(sequence, receipt);
@@ -155,7 +154,7 @@ export class Ingest {
     if (logged.row !== null) {
       changes.push(logged.row);
       // An answer can be repeated as long as it is logged: the same bound holds for both.
-      if (receipt !== null) changes.push({ table: "record", key, value: encodeRecordRow(receipt) });
+      if (receipt !== null) changes.push({ table: "refused", key, value: receipt });
     }
     const name = readingCodeName(judgement.code) as ReadingCodeName;
     this.#refused.set(name, (this.#refused.get(name) ?? 0) + 1);
@@ -187,7 +186,7 @@ export class Ingest {
       if (found !== null && bytesEqual(found.receipt.leafHash, leaf)) return found.bytes;
     }
     const inFlight = this.#inFlight.get(recordKey(recordHash));
-    const found = open(inFlight ?? store.receiptByRecordHash(recordHash));
+    const found = open(inFlight ?? store.refusalReceipt(recordHash));
     return found?.receipt.code === judgement.code ? found.bytes : null;
   }
 

@@ -11,7 +11,7 @@ export const TABLES = [
   "device", // running state of each meter
   "reading", // accepted records with their salt: what erasure deletes
   "receipt", // receipt of each accepted record, by (device, boot, seq)
-  "record", // by record hash: where the receipt is, or the receipt of a refused record
+  "refused", // receipt of each refused record that is logged, by record hash
   "late", // energy found after its slot was reported, until a report carries it
   "report", // own signed statements, as transactions
   "refusal", // log rows

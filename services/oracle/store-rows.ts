@@ -134,15 +134,6 @@ export function decodeRefusalRow(bytes: Uint8Array): RefusalRow {
   };
 }
 
-/** Where a record's receipt is: the key of an accepted one, or a refused one's receipt itself. */
-export const encodeRecordRow = (row: string | Uint8Array) => encode([row]);
-
-export function decodeRecordRow(bytes: Uint8Array): string | Uint8Array {
-  const row = decode(bytes);
-  const value = Array.isArray(row) ? (row as CodecValue[])[0] : undefined;
-  return typeof value === "string" || value instanceof Uint8Array ? value : fail("record");
-}
-
 export function encodeCounts(counts: ReadonlyMap<number, number>): Uint8Array {
   return encode(new Map<number, CodecValue>(counts));
 }

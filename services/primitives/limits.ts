@@ -52,7 +52,7 @@ export const SESSION_QUEUE_MAX = 1000;
 export const SUBSCRIPTIONS_PER_CLIENT_MAX = 64;
 /** Messages that wait for one MQTT client which has stopped reading; the next one is dropped. */
 export const FORWARDS_WAITING_MAX = 20;
-/** MQTT keep alive, seconds: a client silent for 1.5 times as long is cut, whatever it asked for. */
+/** MQTT keep alive, seconds: a client silent for 1.5 times as long is cut, whatever it asks. */
 export const KEEPALIVE_S_MAX = 300;
 /** How far a reading's time may run ahead of market time, seconds (rule V06). */
 export const READING_FUTURE_S_MAX = 120;

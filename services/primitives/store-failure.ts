@@ -20,19 +20,19 @@ export function storeFailure(failure: unknown, place: StorePlace): unknown {
   const has = (...names: string[]) => names.some((name) => codes.includes(name));
   const options = { cause: failure };
   if (has("LEVEL_LOCKED")) {
-    const message = `another process uses ${what} in ${directory}: stop it, or name another directory`;
+    const message = `another process uses ${what} in ${directory}: stop it, or use another directory`;
     return new GridError("database_locked", message, { directory }, options);
   }
   if (has("LEVEL_CORRUPTION") || /\bCorruption:/.test(text)) {
     return corruptStore(place, chain.at(-1)?.message ?? "unknown", options);
   }
   if (has("ENOSPC") || /No space left on device|Disk quota exceeded/i.test(text)) {
-    const message = `no space is left on the disk of ${directory}: free some and start again, nothing is lost`;
+    const message = `no space is left for ${directory}: free some and start again, nothing is lost`;
     return new GridError("disk_full", message, { directory }, options);
   }
   const isDenied = /Permission denied|Read-only file system|Operation not permitted/i.test(text);
   if (isDenied || has("EACCES", "EPERM", "EROFS")) {
-    const message = `${directory} may not be read and written: give it to the user that runs gridlane`;
+    const message = `${directory} may not be read and written: give it to the user of gridlane`;
     return new GridError("permission_denied", message, { path: directory }, options);
   }
   if (has("EEXIST", "ENOTDIR")) {
@@ -47,7 +47,7 @@ export function storeFailure(failure: unknown, place: StorePlace): unknown {
 
 export function corruptStore(place: StorePlace, damage: string, options?: ErrorOptions) {
   const { directory, what } = place;
-  const message = `${what} in ${directory} is damaged (${damage}): restore the directory from a backup`;
+  const message = `${what} in ${directory} is damaged (${damage}): restore it from a backup`;
   return new GridError("database_corrupt", message, { directory, what: damage }, options);
 }
 

@@ -10,7 +10,7 @@ import type { MicroCents, Slot } from "../primitives/units.ts";
 
 /** Leaves of one slot's receipts tree: bills of a full region and its late entries. */
 export const BILLS_PER_SLOT_MAX = 131_072;
-/** A slot's own bill, or the difference that a late reading made (it names the slot it corrects). */
+/** A slot's own bill, or the difference that a late reading made to the slot it names. */
 export const BILL_KIND = { slot: 0, late: 1 } as const;
 
 export type Bill = {

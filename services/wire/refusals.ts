@@ -27,7 +27,7 @@ export const READING_CODE = {
 export type ReadingCodeName = keyof typeof READING_CODE;
 export type ReadingCode = (typeof READING_CODE)[ReadingCodeName];
 
-/** Transactions, by descending precedence: the first that applies is the answer. 0 means executed. */
+/** Transactions, by descending precedence: the first that applies is the answer. 0: executed. */
 export const TRANSACTION_CODE = {
   ok: 0,
   oversized: 1, // more than TRANSACTION_BYTES_MAX

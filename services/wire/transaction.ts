@@ -1,7 +1,7 @@
 /**
  * Transactions are EIP-2718 envelopes. People send ordinary signed Ethereum transactions of type 2
  * (EIP-1559), so any wallet works; the oracle sends type 0x67 (`report.ts`). A member's transaction
- * calls its region's market at `marketAddress`; fees are rules of the law, so gas is priced at zero.
+ * calls its region's market at `marketAddress`; fees are rules of the law, so gas costs nothing.
  */
 import { keccak256 } from "../crypto/hash.ts";
 import { recoverAddress, secp256k1Address, signSecp256k1 } from "../crypto/secp256k1.ts";

@@ -8,6 +8,7 @@
  * 2021. Italy: TIAD (ARERA 727/2022). French steps were 30 minutes before they became 15.
  */
 import { assert } from "../../primitives/errors.ts";
+import { floorDivide, quota } from "../ration.ts";
 import type { AllocationKey } from "./allocation.ts";
 import { columnSum, type EnergyColumn } from "./residuals.ts";
 
@@ -48,7 +49,7 @@ export function participatingWh(column: EnergyColumn, factorPpm: ArrayLike<numbe
   const part = new Float64Array(column.length);
   for (let i = 0; i < part.length; i++) {
     assert(factorPpm[i]! >= 0 && factorPpm[i]! <= PPM, "a factor must be in [0, 1e6] ppm");
-    part[i] = Number((BigInt(column[i]!) * BigInt(factorPpm[i]!)) / BigInt(PPM));
+    part[i] = quota({ total: column[i]!, claim: factorPpm[i]!, claimed: PPM }).share;
   }
   return part;
 }
@@ -70,7 +71,7 @@ export function operatorDynamicShares(parts: {
   if (all === 0n) return shares;
   for (let i = 0; i < shares.length; i++) {
     const twice = 2n * BigInt(totalUnits) * BigInt(importUnits[i]!) + all;
-    shares[i] = Math.min(importUnits[i]!, Number(twice / (2n * all)));
+    shares[i] = Math.min(importUnits[i]!, Number(floorDivide(twice, 2n * all)));
   }
   return shares;
 }

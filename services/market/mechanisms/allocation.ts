@@ -8,7 +8,7 @@
  * and money to zero, each to the last unit.
  */
 import { assert } from "../../primitives/errors.ts";
-import { shareMoney, shareProRata } from "../ration.ts";
+import { floorDivide, shareMoney, shareProRata } from "../ration.ts";
 import {
   columnSum,
   type EnergyColumn,
@@ -206,7 +206,7 @@ export function sharePremium(parts: {
 }): BigInt64Array {
   const { split, premiumUcPerWh, consumersPpm } = parts;
   const totalUc = BigInt(columnSum(split.boughtWh)) * BigInt(premiumUcPerWh);
-  const toConsumersUc = (totalUc * BigInt(consumersPpm)) / BigInt(COEFFICIENT_SUM_PPM);
+  const toConsumersUc = floorDivide(totalUc * BigInt(consumersPpm), BigInt(COEFFICIENT_SUM_PPM));
   const amountUc = shareMoney({ totalUc: toConsumersUc, weights: split.boughtWh });
   const givenUc = shareMoney({ totalUc: totalUc - toConsumersUc, weights: split.soldWh });
   for (let i = 0; i < amountUc.length; i++) amountUc[i]! += givenUc[i]!;

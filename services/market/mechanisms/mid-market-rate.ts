@@ -10,7 +10,7 @@
  * community microgrid (IEEE PES General Meeting).
  */
 import { assert } from "../../primitives/errors.ts";
-import { shareMoney } from "../ration.ts";
+import { floorDivide, shareMoney } from "../ration.ts";
 import {
   netAmounts,
   type Residuals,
@@ -39,7 +39,7 @@ export function midMarketRate(parts: Residuals & RetailerPrices): MidMarketRate 
   const totals = residualTotals(parts);
   const retail = BigInt(retailUcPerWh);
   const feedIn = BigInt(feedInUcPerWh);
-  const tradeUc = floorHalf(BigInt(totals.tradedWh) * (retail + feedIn));
+  const tradeUc = floorDivide(BigInt(totals.tradedWh) * (retail + feedIn), 2n);
   const shortUc = BigInt(totals.importWh - totals.tradedWh) * retail;
   const surplusUc = BigInt(totals.exportWh - totals.tradedWh) * feedIn;
   const buyersPayUc = tradeUc + shortUc;
@@ -55,9 +55,4 @@ export function midMarketRate(parts: Residuals & RetailerPrices): MidMarketRate 
     buyersPayUc,
     sellersGetUc,
   };
-}
-
-/** floor(x / 2), toward minus infinity: bigint division would truncate toward zero. */
-function floorHalf(value: bigint): bigint {
-  return value >> 1n;
 }

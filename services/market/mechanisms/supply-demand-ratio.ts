@@ -11,7 +11,7 @@
  * the one that balances.
  */
 import { assert } from "../../primitives/errors.ts";
-import { shareMoney } from "../ration.ts";
+import { floorDivide, shareMoney } from "../ration.ts";
 import {
   netAmounts,
   type Residuals,
@@ -78,9 +78,9 @@ function moneyInside(
   const spread = prices.retail - prices.feedIn;
   const floorPpm = prices.feedIn * PPM + prices.compensationPpm * spread; // ls, in uc/Wh/1e6
   // r >= 1: sellers get feed-in on what leaves; inside, all of it trades at ls.
-  if (supply >= demand) return (floorPpm * demand) / PPM;
+  if (supply >= demand) return floorDivide(floorPpm * demand, PPM);
   const retailPpm = prices.retail * PPM;
   const divisor = (retailPpm - floorPpm) * supply + floorPpm * demand;
   if (divisor === 0n) return 0n; // retail and feed-in are both zero
-  return (floorPpm * retailPpm * supply * demand) / (divisor * PPM);
+  return floorDivide(floorPpm * retailPpm * supply * demand, divisor * PPM);
 }

@@ -29,7 +29,9 @@ const json = {
   lines: [{ id: "down, left", from: "hill", to: "dale", capacityWh: 3, feeUcPerWh: 500 }],
   rule: { mechanism: "uniform-price", price: "k-weighted", kPpm: 250_000 },
 };
-const csv = `record,region,id,side,limitUcPerWh,energyWh,priority,from,to,capacityWh,feeUcPerWh,field,value
+const header =
+  "record,region,id,side,limitUcPerWh,energyWh,priority,from,to,capacityWh,feeUcPerWh,field,value";
+const csv = `${header}
 rule,,,,,,,,,,,mechanism,uniform-price
 rule,,,,,,,,,,,price,k-weighted
 rule,,,,,,,,,,,kPpm,250000
@@ -60,7 +62,8 @@ test("the CSV output has a row per region, fill and flow", () => {
   const one = clear(json);
   if ("refusal" in one) throw new Error(JSON.stringify(one.refusal));
   expect(renderMarketOutput(one.output, "csv").split("\n")).toEqual([
-    "record,region,id,priceUcPerWh,priceLowUcPerWh,priceHighUcPerWh,boughtWh,soldWh,energyWh,amountUc,retailerWh,retailerUc,rentUc,feeUc,welfareUc,witness",
+    "record,region,id,priceUcPerWh,priceLowUcPerWh,priceHighUcPerWh,boughtWh,soldWh,energyWh," +
+      "amountUc,retailerWh,retailerUc,rentUc,feeUc,welfareUc,witness",
     "region,hill,,4000,4000,4000,0,3,,,,,,,,",
     "fill,hill,s,,,,,,3,12000,,,,,,",
     "region,dale,,10000,10000,10000,3,0,,,,,,,,",

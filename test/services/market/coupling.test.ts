@@ -164,7 +164,7 @@ test("the order of regions, lines and orders never matters", () => {
   fc.assert(fc.property(shuffledGrid, law), { numRuns: 1000 });
 });
 
-test("one more line never lowers welfare, and cutting all gives each region its own auction", () => {
+test("one more line never lowers welfare; with none each region has its own auction", () => {
   const law = (grid: RandomGrid) => {
     const welfareUc = grid.lines.map((_, count) => {
       return coupleRows({ ...grid, lines: grid.lines.slice(0, count) }).welfareUc;

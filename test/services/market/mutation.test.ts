@@ -1,6 +1,6 @@
 /**
- * Method: mutation. Each row breaks one rule of the market in its source, builds that copy and names
- * the check that must notice: the definition, the slow twin, the sound witness, or a worked amount.
+ * Method: mutation. Each row breaks one rule of the market in its source, builds that copy and
+ * names the check that must notice: the definition, the slow twin, the sound witness, or a worked amount.
  * The unbroken copy must pass all of them, so that a check cannot catch by failing always.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -216,8 +216,8 @@ const mutants: Mutant[] = [
   {
     rule: "midpoint is the middle",
     file: "rules.ts",
-    from: "return PPM / 2;",
-    to: "return PPM / 4;",
+    from: "return HALF_PPM;",
+    to: "return HALF_PPM - 1;",
     caughtBy: region,
   },
   {
@@ -308,9 +308,9 @@ const mutants: Mutant[] = [
   // Mechanisms
   {
     rule: "half a micro-cent is floored",
-    file: "mechanisms/mid-market-rate.ts",
-    from: "value >> 1n",
-    to: "value / 2n",
+    file: "ration.ts",
+    from: "value % divisor < 0n ? quotient - 1n : quotient",
+    to: "quotient",
     caughtBy: "the slot by hand",
   },
   {

@@ -1,7 +1,13 @@
-/** Method: worked shares, then random claims against largest remainder by its definition (sorted). */
+/** Method: worked shares, then random claims against largest remainder by definition (sorted). */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { nthLargest, quota, shareMoney, shareProRata } from "../../../services/market/ration.ts";
+import {
+  floorDivide,
+  nthLargest,
+  quota,
+  shareMoney,
+  shareProRata,
+} from "../../../services/market/ration.ts";
 
 test.each([
   { total: 10, claims: [1, 1, 1], shares: [4, 3, 3] },
@@ -85,6 +91,15 @@ test("radix selection finds what sorting finds", () => {
   };
   const keys = fc.array(key, { minLength: 1, maxLength: 200 });
   fc.assert(fc.property(keys, fc.nat(), law), { numRuns: 1000 });
+});
+
+test.each([
+  [7n, 2n, 3n],
+  [-7n, 2n, -4n],
+  [-8n, 2n, -4n],
+  [0n, 5n, 0n],
+])("floor of %s / %s is %s", (value, divisor, floor) => {
+  expect(floorDivide(value, divisor)).toBe(floor);
 });
 
 test("quota is exact where the product leaves the safe integers", () => {

@@ -59,9 +59,6 @@ test("each kind of row reads back as it was written", () => {
     const row = { ...refusal, ...facts };
     expect(rows.decodeRefusalRow(rows.encodeRefusalRow(row))).toEqual(row);
   }
-  for (const record of ["ab/00/01", hash(90)]) {
-    expect(rows.decodeRecordRow(rows.encodeRecordRow(record))).toEqual(record);
-  }
   const counts = new Map([[3, 7]]);
   expect(rows.decodeCounts(rows.encodeCounts(counts))).toEqual(counts);
   expect(() => rows.decodeRegionRow(encode([1]))).toThrow("not a stored region");

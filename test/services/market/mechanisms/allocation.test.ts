@@ -1,6 +1,6 @@
 /**
- * Method: the gsy-e coefficient cases (facts), worked keys of the four schemes, one row per refusal,
- * then random communities: bounds, conservation, permutation, and what a second pass may add.
+ * Method: the gsy-e coefficient cases (facts), worked keys of the four schemes, one row per
+ * refusal, then random communities: bounds, conservation, permutation, and what a second pass may add.
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -183,7 +183,7 @@ function keyFor(kind: AllocationKey["kind"], rows: number, drawn: number[]): All
 }
 const kinds = fc.constantFrom<AllocationKey["kind"]>("pro-rata", "static", "supplied");
 
-test("energy and money conserve to the unit; a second pass adds, and leaves no need beside a surplus", () => {
+test("energy and money conserve; a second pass adds, and leaves no need beside a surplus", () => {
   const law = (rows: Meter[], kind: AllocationKey["kind"], drawn: number[]) => {
     const rule = ruleOf(keyFor(kind, rows.length, drawn));
     const one = allocateByKey({ ...columns(rows), ...retailer, rule });
@@ -245,7 +245,7 @@ test("Austria: the participation factor rounds down, at its edges exactly", () =
   expect([...participatingWh(Uint32Array.of(999, 999, 999, 3), factors)]).toEqual([999, 9, 0, 0]);
 });
 
-test("Italy: shared energy is the lesser of the sums, and its premium is shared to the unit", () => {
+test("Italy: shared energy is the lesser of the sums, its premium is shared to the unit", () => {
   const residuals = { importWh: Float64Array.of(30, 50, 0), exportWh: Float64Array.of(0, 0, 61) };
   const split = allocateByKey({ ...residuals, ...retailer, rule: ruleOf(proRata) });
   expect(split.boughtWh.reduce((sum, wh) => sum + wh, 0)).toBe(61);
