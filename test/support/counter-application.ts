@@ -11,6 +11,7 @@ import { fromUtf8, utf8 } from "../../services/primitives/bytes.ts";
 import { decode, encode } from "../../services/primitives/codec.ts";
 import { microCents, type UnixSeconds } from "../../services/primitives/units.ts";
 import { TRANSACTION_CODE } from "../../services/wire/refusals.ts";
+import type { AbciCall } from "../conformance/abci-grammar.ts";
 
 /** The amount that executes with a code of its own: to see a failed transaction in a block. */
 export const FAILING_AMOUNT = 666;
@@ -26,7 +27,7 @@ export type CounterOptions = {
   /** Texts that prepareProposal leaves out. */
   readonly dropped?: Set<string>;
   /** Every call, in order, for the grammar of calls. */
-  readonly calls?: string[];
+  readonly calls?: AbciCall[];
 };
 
 export type CounterApplication = Application & {
@@ -50,38 +51,39 @@ export function createCounterApplication(options: CounterOptions = {}): CounterA
   const { calls = [], dropped = new Set(), unproposable = new Set() } = options;
   let committed = options.ownFile === undefined ? fromRecords(options.stored) : fromFile(options);
   let next: Committed | null = null;
-  const info = () => ({
-    lastBlockHeight: committed.height,
-    lastBlockAppHash: committed.height === 0 ? new Uint8Array(0) : hashOf(committed.counts),
-  });
+  let initialised = committed.height > 0;
+  calls.push({ call: "boot" });
   return {
     info: () => {
-      calls.push("Info");
-      return info();
+      calls.push({ call: "info", height: committed.height });
+      const appHash = initialised ? hashOf(committed.counts) : new Uint8Array(0);
+      return { lastBlockHeight: committed.height, lastBlockAppHash: appHash };
     },
     initChain: () => {
-      calls.push("InitChain");
+      calls.push({ call: "initChain" });
+      initialised = true;
+      next = null;
       return { appHash: hashOf(committed.counts) };
     },
     checkTx: (transaction) => checkTransaction(transaction),
     prepareProposal: ({ transactions }) => {
-      calls.push("Prepare");
-      return { transactions: transactions.filter((bytes) => !dropped.has(fromUtf8(bytes))) };
+      calls.push({ call: "prepareProposal" });
+      return { transactions: transactions.filter((bytes) => !dropped.has(textOf(bytes))) };
     },
     processProposal: ({ transactions }) => {
-      calls.push("Process");
-      const bad = transactions.map(fromUtf8).find((text) => unproposable.has(text));
+      calls.push({ call: "processProposal" });
+      const bad = transactions.map(textOf).find((text) => unproposable.has(text));
       return { accept: bad === undefined, reason: bad === undefined ? "" : `holds "${bad}"` };
     },
     finalizeBlock: (block) => {
-      calls.push("FinalizeBlock");
+      calls.push({ call: "finalizeBlock", height: block.height });
       const executed = execute(committed, block);
       next = executed.next;
       return executed.finalized;
     },
     commit: () => {
-      calls.push("Commit");
-      if (next === null) throw new Error("Commit without FinalizeBlock");
+      calls.push({ call: "commit" });
+      if (next === null) throw new Error("commit without finalizeBlock");
       const changes = options.ownFile === undefined ? changesOf(committed, next) : [];
       committed = next;
       next = null;
@@ -89,7 +91,7 @@ export function createCounterApplication(options: CounterOptions = {}): CounterA
       return { changes, retainHeight: 0 };
     },
     query: ({ data }) => {
-      const count = committed.counts.get(fromUtf8(data));
+      const count = committed.counts.get(textOf(data));
       return { code: count === undefined ? 2 : 0, value: encode(count ?? null) };
     },
     head: () => ({
@@ -111,8 +113,17 @@ function checkTransaction(transaction: Uint8Array) {
 }
 
 function parse(transaction: Uint8Array): { name: string; amount: number } | null {
-  const match = /^add ([a-z0-9-]+) (\d+)$/.exec(fromUtf8(transaction));
+  const match = /^add ([a-z0-9-]+) (\d{1,9})$/.exec(textOf(transaction));
   return match === null ? null : { name: match[1]!, amount: Number(match[2]) };
+}
+
+/** Bytes that are no text read as an empty one, which nothing understands. */
+function textOf(bytes: Uint8Array): string {
+  try {
+    return fromUtf8(bytes);
+  } catch {
+    return "";
+  }
 }
 
 function execute(before: Committed, block: Block): { finalized: Finalized; next: Committed } {

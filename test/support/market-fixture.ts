@@ -156,6 +156,8 @@ export function createMarketFixture(options: FixtureOptions): MarketFixture {
     lines: (options.lines ?? []).map((line, l) => ({ id: `line-${l}`, ...line })),
   });
   const firstSlot = Math.floor(FIXTURE_GENESIS_TIME_S / slotS);
+  const configDigest = oracleConfigDigest(genesis); // hashes all of genesis: once
+  const quorum = oracleQuorum(genesis);
   return {
     genesis,
     memberSecrets,
@@ -164,7 +166,8 @@ export function createMarketFixture(options: FixtureOptions): MarketFixture {
     sequencerSecret,
     slotAtIndex: (slotIndex) => (firstSlot + slotIndex) as Slot,
     slotEndS: (slotIndex) => ((firstSlot + slotIndex + 1) * slotS) as UnixSeconds,
-    reportTransaction: (report) => signReport(genesis, oracleSecrets, firstSlot, report),
+    reportTransaction: (report) =>
+      signReport({ oracleSecrets, firstSlot, quorum, configDigest }, report),
     limitsTransaction: ({ regionIndex, memberIndex, nonce, limits }) =>
       signMemberTransaction({
         transaction: {
@@ -179,15 +182,18 @@ export function createMarketFixture(options: FixtureOptions): MarketFixture {
 }
 
 function signReport(
-  genesis: Genesis,
-  oracleSecrets: MarketFixture["oracleSecrets"],
-  firstSlot: number,
+  chain: {
+    readonly oracleSecrets: MarketFixture["oracleSecrets"];
+    readonly firstSlot: number;
+    readonly quorum: number;
+    readonly configDigest: Uint8Array;
+  },
   report: FixtureReport,
 ): Uint8Array {
   const reportBytes = encodeReport({
-    configDigest: report.configDigest ?? oracleConfigDigest(genesis),
+    configDigest: report.configDigest ?? chain.configDigest,
     regionIndex: report.regionIndex,
-    slot: (firstSlot + report.slotIndex) as Slot,
+    slot: (chain.firstSlot + report.slotIndex) as Slot,
     importWh: Uint32Array.from(report.importWh),
     exportWh: Uint32Array.from(report.exportWh),
     quality: Uint8Array.from(report.quality ?? report.importWh.map(() => 0)),
@@ -195,10 +201,11 @@ function signReport(
     refusedReadings: report.refusedReadings ?? 0,
     late: report.late ?? [],
   });
-  const quorum = Array.from({ length: oracleQuorum(genesis) }, (_, m) => m);
-  const signers = report.signers ?? quorum;
+  const signers = report.signers ?? Array.from({ length: chain.quorum }, (_, m) => m);
   const message = reportStatement(reportBytes);
-  const signatures = signers.map((m) => signBls({ message, secretKey: oracleSecrets[m]!.bls }));
+  const signatures = signers.map((m) =>
+    signBls({ message, secretKey: chain.oracleSecrets[m]!.bls }),
+  );
   return encodeReportTransaction({
     reportBytes,
     certificate: {

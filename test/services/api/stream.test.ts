@@ -5,12 +5,15 @@
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { serveApi } from "../../../services/api/serve.ts";
+import { createStreamHub } from "../../../services/api/stream-hub.ts";
+import type { CommittedBlock } from "../../../services/chain/access.ts";
 import {
   STREAM_CLIENTS_MAX,
   STREAM_QUEUE_MAX,
   STREAM_REPLAY_BLOCKS_MAX,
 } from "../../../services/primitives/limits.ts";
-import { StreamBlock } from "../../../services/wire/api.ts";
+import { unixSeconds } from "../../../services/primitives/units.ts";
+import { type Status, StreamBlock } from "../../../services/wire/api.ts";
 import { createChainFixture } from "../../support/chain-fixture.ts";
 import { readEvents } from "./event-reader.ts";
 import { createHarness, type Harness } from "./harness.ts";
@@ -72,6 +75,32 @@ test("a block that comes while a client resumes is heard once, in order", async 
   const ids = [];
   for (let i = 0; i < 4; i++) ids.push((await events.next())?.id);
   expect(ids).toEqual([null, "2", "3", "4"]);
+  await events.cancel();
+});
+
+test("a block that the head shows before it is announced is not heard twice", async () => {
+  let announce: (block: CommittedBlock) => void = () => undefined;
+  const appHash = new Uint8Array(32);
+  const timeS = unixSeconds(0);
+  const hub = createStreamHub({
+    chain: {
+      head: () => ({ height: 5, timeS, appHash, clearedSlots: 0, lastClearedSlot: null }),
+      onBlock: (listener) => {
+        announce = listener;
+        return () => undefined;
+      },
+    },
+    status: async () => ({ height: 5 }) as Status,
+    blockEvent: ({ height }) => ({ height, timeS: 0, appHash: "0x", slots: [] }),
+    replay: async () => [],
+    repeat: () => () => undefined,
+    onDrop: () => undefined,
+  });
+  const { signal } = new AbortController();
+  const events = readEvents(hub.open({ lastHeight: null, signal, sever: () => undefined }));
+  for (const height of [5, 6]) announce({ height, timeS, appHash, results: [], slotRecords: [] });
+  expect((await events.next())?.id).toBe("5");
+  expect((await events.next())?.id).toBe("6");
   await events.cancel();
 });
 

@@ -218,6 +218,16 @@ test("a late bill corrects the sums when it settles", () => {
   expect(of(0, "metered")).toMatchObject({ productionWh: 1000, exportWh: 700, ownUseWh: 300 });
 });
 
+test("a late bill is about its own slot: a gap in the slot that settles it changes nothing", () => {
+  const { of } = oneSlot(({ importWh, quality, late }) => {
+    importWh[0] = 300;
+    quality[1] = QUALITY.missing;
+    late.push({ slot: 1 as never, meterIndex: 0, importWh: 0, exportWh: 200, quality: 0 });
+  });
+  // 300 drawn now, and 200 less used in the earlier slot than its production had suggested.
+  expect(of(0, "metered")).toMatchObject({ consumptionWh: 100, exportWh: 200 });
+});
+
 test("a meter that draws and feeds in pays and earns; the parts sum up", () => {
   const { of, record } = oneSlot(({ importWh, exportWh }) => {
     [importWh[0], exportWh[0], exportWh[1]] = [300, 800, 1200];

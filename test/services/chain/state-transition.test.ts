@@ -60,6 +60,7 @@ describe("limits", () => {
     expect(app.lane(0).limits[1]).toEqual({ minSellUcPerWh: 8_000, maxBuyUcPerWh: 30_000 });
     const records = block(fixture.slotEndS(2), report(0), report(1), report(2));
     expect(records.map((record) => record.maxBuyUcPerWh[1])).toEqual([30_000, 30_000, 16_000]);
+    expect(records.map((record) => record.minSellUcPerWh[1])).toEqual([8_000, 8_000, 15_000]);
     expect(app.lane(0).limits[1]).toEqual(limits);
     expect(app.lane(0).pendingLimits).toEqual([null, null]);
   });

@@ -269,7 +269,7 @@ test("the order of the columns never matters", () => {
   fc.assert(fc.property(drawn, law), { numRuns: 1500 });
 });
 
-test("splitting an order moves neither price nor volume, and no fill by more than a unit or two", () => {
+test("splitting an order moves neither price nor volume, and no fill by over 2 Wh", () => {
   const law = ({ rows, injectionWh }: { rows: OrderRow[]; injectionWh: number }) => {
     const split = rows.flatMap((row) => {
       const half = Math.floor(row.energyWh / 2);

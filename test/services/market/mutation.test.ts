@@ -1,7 +1,7 @@
 /**
  * Method: mutation. Each row breaks one rule of the market in its source, builds that copy and
- * names the check that must notice: the definition, the slow twin, the sound witness, or a worked amount.
- * The unbroken copy must pass all of them, so that a check cannot catch by failing always.
+ * names the check that must notice: the definition, the slow twin, the sound witness, or a worked
+ * amount. The unbroken copy must pass all of them, so that a check cannot catch by failing always.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -397,6 +397,6 @@ test("reported energy is the register step, for any loss, delay, repetition, res
     await opened.pop()!.close();
   };
   await fc.assert(fc.asyncProperty(fc.array(event, { minLength: 5, maxLength: 40 }), law), {
-    numRuns: 60,
+    numRuns: 30,
   });
 });

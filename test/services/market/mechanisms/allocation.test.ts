@@ -1,6 +1,6 @@
 /**
  * Method: the gsy-e coefficient cases (facts), worked keys of the four schemes, one row per
- * refusal, then random communities: bounds, conservation, permutation, and what a second pass may add.
+ * refusal, then random communities: bounds, conservation, permutation, what a second pass may add.
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";

@@ -271,7 +271,7 @@ describe("damage", () => {
     const log = logOf(directory);
     const whole = readFileSync(log);
     const outcomes = new Set<string>();
-    for (let at = 0; at < whole.length; at += 37) {
+    for (let at = 0; at < whole.length; at += 61) {
       const copy = join(temporaryDirectory(), "copy");
       execFileSync("cp", ["-r", directory, copy]);
       const bytes = Buffer.from(whole);
