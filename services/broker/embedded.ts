@@ -15,11 +15,9 @@ import {
   type ConnectPacket,
   type PublishPacket,
 } from "aedes";
-import { toHex } from "../primitives/bytes.ts";
 import {
   FORWARDS_WAITING_MAX,
   KEEPALIVE_S_MAX,
-  MQTT_PACKET_BYTES_MAX,
   READING_BYTES_MAX,
   READINGS_IN_FLIGHT_PER_DEVICE_MAX,
   SESSION_QUEUE_MAX,
@@ -30,12 +28,21 @@ import {
   type Broker,
   type IncomingReading,
   type MovingCounters,
+  type OutgoingMessage,
   type ReadingHandler,
   zeroCounters,
 } from "./broker.ts";
-import { FrameGuard } from "./frame-guard.ts";
+import { guardSocket } from "./guarded-socket.ts";
 import { listen } from "./listen.ts";
-import { ReadingWindow } from "./reading-window.ts";
+import type { ReadingWindow } from "./reading-window.ts";
+import {
+  CONNACK,
+  isNameless,
+  maySignIn,
+  openSession,
+  type Refusal,
+  type Session,
+} from "./session.ts";
 import { SessionStore } from "./session-store.ts";
 
 /** Who a user name and password belong to, or null. MUST take equally long for both answers. */
@@ -55,24 +62,12 @@ export type EmbeddedBrokerOptions = {
   readonly drainTimeoutMs?: number; // for a client that has stopped reading: 15,000
 };
 
-/** Messages on their way to subscribers. One that has stopped reading holds FORWARDS_WAITING_MAX. */
+/** Messages on their way to subscribers; one that stopped reading holds FORWARDS_WAITING_MAX. */
 const CONCURRENCY = 1000;
 /** Our deepest topic has seven levels; the store's matcher takes 100. */
 const TOPIC_LEVELS_MAX = 16;
 /** The broker's own topics: closed in every direction, whatever the rules say. */
 const SYSTEM_PREFIX = "$SYS/";
-const CONNACK = { identifier_rejected: 2, not_authorized: 5 } as const;
-
-/** What the broker knows of one connection. */
-type Session = {
-  readonly window: ReadingWindow;
-  readonly hasEmptyId: boolean;
-  readonly isClean: boolean;
-  readonly will: { readonly topic: string; readonly retain: boolean } | null;
-  readonly filters: Set<string>; // granted so far
-  principal: Principal | null; // null before CONNECT was accepted
-  waitingForwards: number;
-};
 
 /**
  * Starts listening.
@@ -121,9 +116,15 @@ class EmbeddedBroker implements Broker {
         callback(null, true);
       },
       authenticate: (client, username, password, callback) => {
-        const refusal = this.#refuseLogin(client, { username: username ?? "", password });
+        const code = this.#refuseLogin(client, username ?? "", password ?? new Uint8Array(0));
+        if (code === null) {
+          callback(null, true);
+          return;
+        }
+        this.counters.loginsRefused++;
         // The types ask for an enumeration that does not exist at run time.
-        callback(refusal as Parameters<typeof callback>[0], refusal === null);
+        const refusal = Object.assign(new Error("login refused"), { returnCode: code as number });
+        callback(refusal as Parameters<typeof callback>[0], false);
       },
       authorizePublish: (client, packet, callback) => {
         this.#authorizePublish(client, packet, callback);
@@ -139,22 +140,19 @@ class EmbeddedBroker implements Broker {
     });
     this.#aedes.on("client", (client) => this.#register(client));
     this.#aedes.on("clientDisconnect", (client) => this.#unregister(client));
-    await listen(this.#server, {
-      host,
-      port,
-      onAcceptFailure: () => this.counters.connectionsFailed++,
-    });
+    try {
+      const onAcceptFailure = () => this.counters.connectionsFailed++;
+      await listen(this.#server, { host, port, onAcceptFailure });
+    } catch (failure) {
+      this.#aedes.close(); // its timers would keep the process alive
+      throw failure;
+    }
     const address = this.#server.address();
     const bound = typeof address === "object" && address !== null ? address.port : port;
     this.url = `mqtt://${host.includes(":") ? `[${host}]` : host}:${bound}`;
   }
 
-  async publish(message: {
-    readonly topic: string;
-    readonly payload: Uint8Array;
-    readonly retain?: boolean;
-  }): Promise<void> {
-    const { topic, payload, retain = false } = message;
+  async publish({ topic, payload, retain = false }: OutgoingMessage): Promise<void> {
     const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
     const packet: PublishPacket = {
       cmd: "publish",
@@ -183,30 +181,16 @@ class EmbeddedBroker implements Broker {
     }
   }
 
-  /** Between socket and parser: whole packets, none too large, no more than the window. */
   #accept(socket: Socket): void {
     socket.setNoDelay(true);
-    const readSocket = socket.read.bind(socket);
-    const guard = new FrameGuard({
-      source: { read: () => readSocket() as Buffer | null },
-      bytesMax: MQTT_PACKET_BYTES_MAX,
-    });
     let client: Client | null = null;
-    // aedes reads when all packets of the last read are handled: without this, one write of 500
-    // packets would start 500 durable writes, since aedes bounds only QoS 2.
-    socket.read = (size?: number) => {
-      if (size === 0) return readSocket(0); // the stream's own way to poll
-      const session = client === null ? undefined : this.#sessions.get(client);
-      const inFlight = session?.window.inFlight ?? 0;
-      const frames = guard.take(READINGS_IN_FLIGHT_PER_DEVICE_MAX - inFlight);
-      if (frames.kind === "bytes")
-        return Buffer.from(frames.bytes.buffer, frames.bytes.byteOffset, frames.bytes.length);
-      if (frames.kind !== "wait") {
-        if (frames.kind === "oversized") this.counters.packetsOversized++;
-        socket.destroy();
-      }
-      return null;
-    };
+    guardSocket(socket, {
+      room: () => {
+        const session = client === null ? undefined : this.#sessions.get(client);
+        return READINGS_IN_FLIGHT_PER_DEVICE_MAX - (session?.window.inFlight ?? 0);
+      },
+      onOversized: () => this.counters.packetsOversized++,
+    });
     client = this.#aedes.handle(socket);
   }
 
@@ -215,41 +199,18 @@ class EmbeddedBroker implements Broker {
     // server may cut a silent client whatever it asked for, so ours is the shorter patience.
     const asked = packet.keepalive ?? 0;
     packet.keepalive = asked === 0 ? KEEPALIVE_S_MAX : Math.min(asked, KEEPALIVE_S_MAX);
-    const { will } = packet;
-    this.#sessions.set(client, {
-      window: new ReadingWindow(),
-      hasEmptyId: packet.clientId === "",
-      isClean: packet.clean === true,
-      will: will === undefined ? null : { topic: will.topic, retain: will.retain === true },
-      filters: new Set(),
-      principal: null,
-      waitingForwards: 0,
-    });
+    this.#sessions.set(client, openSession(packet));
   }
 
-  /** Null, or the error that becomes the CONNACK. It never says which part was wrong. */
-  #refuseLogin(
-    client: Client,
-    { username, password }: { username: string; password: Uint8Array | undefined },
-  ): (Error & { returnCode: number }) | null {
+  /** Null where the login is good. The code never says which part was wrong. */
+  #refuseLogin(client: Client, username: string, password: Uint8Array): Refusal | null {
     const session = this.#sessions.get(client)!;
-    const refuse = (returnCode: number) => {
-      this.counters.loginsRefused++;
-      return Object.assign(new Error("login refused"), { returnCode });
-    };
-    // MQTT-3.1.3-8: a session needs a name; aedes would make one up (aedes #1095).
-    if (session.hasEmptyId && !session.isClean) return refuse(CONNACK.identifier_rejected);
-    const principal = this.#options.credentials({
-      username,
-      password: password ?? new Uint8Array(0),
-    });
-    if (principal === null) return refuse(CONNACK.not_authorized);
-    if (principal.kind === "device") {
-      const id = toHex(principal.deviceId);
-      if (client.id !== id || username !== id) return refuse(CONNACK.not_authorized);
-    }
-    if (session.will !== null && !this.#rules.mayPublish(principal, session.will)) {
-      return refuse(CONNACK.not_authorized);
+    if (isNameless(session)) return CONNACK.identifier_rejected;
+    const principal = this.#options.credentials({ username, password });
+    if (principal === null) return CONNACK.not_authorized;
+    const login = { clientId: client.id, username };
+    if (!maySignIn({ session, principal, login, rules: this.#rules })) {
+      return CONNACK.not_authorized;
     }
     session.principal = principal;
     if (this.#clients.has(client.id)) this.counters.takeovers++;

@@ -1,6 +1,6 @@
 /**
- * Any MQTT 3.1.1 broker by URL, for communities that outgrow the embedded one. Needs QoS 1, retained
- * messages and topic rules of it; never MQTT 5, QoS 2, shared subscriptions or `$SYS`.
+ * Any MQTT 3.1.1 broker by URL, for communities that outgrow the embedded one. Needs QoS 1,
+ * retained messages and topic rules of it; never MQTT 5, QoS 2, shared subscriptions or `$SYS`.
  *
  * The broker acknowledges to the meter; we acknowledge to the broker, once the reading is durable.
  * The session is kept (`clean: false`), so what we did not acknowledge comes again. The meter keeps

@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { Level } from "level";
-import { createApi } from "../api/api.ts";
+import { type Api, createApi } from "../api/api.ts";
 import { LevelStatementStore } from "../api/level-statements.ts";
 import { serveApi } from "../api/serve.ts";
 import { LevelSessionStore } from "../api/session-store.ts";
@@ -66,9 +66,10 @@ export async function startFace(parts: FaceParts): Promise<Face> {
     const made = await rollUpDays({ chain: chain.reader, statements, timeZone, untilSlot });
     if (made.length > 0) log.info({ days: made }, "daily statements made");
   };
+  let api: Api | null = null;
   try {
     await rollUp(); // what a stopped node missed
-    const api = createApi({
+    api = createApi({
       chain: chain.reader,
       writer: chain.writer,
       oracle: oracleView(parts),
@@ -109,6 +110,7 @@ export async function startFace(parts: FaceParts): Promise<Face> {
       },
     };
   } catch (failure) {
+    api?.close();
     await database.close();
     throw failure;
   }

@@ -1,6 +1,7 @@
 /**
  * Bench of the embedded broker: the same load against an empty hook and against one that makes each
- * reading durable (group commit: one synced record for all that waited) before the PUBACK, in turn and in one run.
+ * reading durable (group commit: one synced record for all that waited) before the PUBACK, in turn
+ * and in one run.
  * The load runs in a process of its own. Budget: the durable rate is at least 0.8 of the empty one.
  */
 import { execFile } from "node:child_process";

@@ -45,7 +45,7 @@ const startExternal: Start = async (onReading) => {
 
 async function launch(): Promise<Mosquitto> {
   const mosquitto = await startMosquitto(PASSWORDS);
-  cleanup.push(() => mosquitto.kill());
+  cleanup.push(() => mosquitto.remove());
   return mosquitto;
 }
 
@@ -212,7 +212,7 @@ for (const { name, start, isAbsent } of brokers) {
 }
 
 describe.skipIf(mosquittoPath === null)("an external broker", () => {
-  test("that restarts is found again, and its session still holds what came meanwhile", async () => {
+  test("that restarts is found again, with what its session holds", async () => {
     const mosquitto = await launch();
     const seen: string[] = [];
     const broker = await attach(mosquitto, async ({ payload }) => {

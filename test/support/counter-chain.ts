@@ -1,7 +1,4 @@
-/** A counter application on embedded ordering in a directory: what the ordering tests start from. */
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/** A counter application on embedded ordering in a directory: where the ordering tests start. */
 import { ed25519PublicKey } from "../../services/crypto/ed25519.ts";
 import type { ApplicationStorage, Faults } from "../../services/ordering/embedded/apply.ts";
 import { openBlockStore } from "../../services/ordering/embedded/block-store.ts";
@@ -37,10 +34,6 @@ export const COUNTER_GENESIS: Genesis = {
   regions: [],
   lines: [],
 };
-
-export function temporaryDirectory(): string {
-  return mkdtempSync(join(tmpdir(), "gridlane-ordering-"));
-}
 
 export async function startCounterChain({
   directory,

@@ -3,7 +3,7 @@
  * that gridlane asks of any broker. `mosquittoPath` is null where it is not installed.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,6 +36,8 @@ export type Mosquitto = {
   /** Ends the process; the next `start` keeps directory, port and sessions. */
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** Ends the process and removes its directory. */
+  remove(): Promise<void>;
 };
 
 /** @param users - passwords by user name */
@@ -65,7 +67,7 @@ export async function startMosquitto(users: Readonly<Record<string, string>>): P
   );
   for (const file of [passwords, join(directory, "rules"), config]) chmodSync(file, 0o644);
   let child: ChildProcess | null = null;
-  const mosquitto: Mosquitto = {
+  const mosquitto: Omit<Mosquitto, "remove"> = {
     url: `mqtt://127.0.0.1:${port}`,
     port,
     start: async () => {
@@ -81,7 +83,13 @@ export async function startMosquitto(users: Readonly<Record<string, string>>): P
     },
   };
   await mosquitto.start();
-  return mosquitto;
+  return {
+    ...mosquitto,
+    remove: async () => {
+      await mosquitto.kill();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
 }
 
 async function freePort(): Promise<number> {

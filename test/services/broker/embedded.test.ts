@@ -142,7 +142,7 @@ describe("readings", () => {
     expect(ids).toEqual([1, 2, 3]);
   });
 
-  test("whose store failed are not acknowledged, nor those behind; the connection ends", async () => {
+  test("whose store failed are not acknowledged, nor those behind them", async () => {
     const writes = [latch(), latch()];
     let started = 0;
     const broker = await start({
@@ -414,7 +414,7 @@ describe("access rules", () => {
     expect(await member.message()).toMatchObject({ payload: "offline" });
   });
 
-  test("a committee member reads all readings and answers devices, as long as not retained", async () => {
+  test("a committee member reads all readings and answers devices", async () => {
     const broker = await start();
     const [meter, member] = [await connected(broker, METER), await connected(broker, MEMBER)];
     await meter.subscribe({ [leafTopic("ack")]: 1 });
@@ -511,7 +511,7 @@ describe("traps of aedes", () => {
   });
 
   test("a subscriber that stops reading holds nobody up and is cut off", async () => {
-    const broker = await start({ drainTimeoutMs: 300 });
+    const broker = await start({ drainTimeoutMs: 1000 });
     const frozen = await connected(broker, MEMBER);
     await frozen.subscribe({ "gridlane/v1/oak/pub/#": 1 });
     frozen.socket.pause();
@@ -535,7 +535,7 @@ describe("traps of aedes", () => {
     expect(broker.counters.clients).toBe(1);
   });
 
-  test("QoS 2: an identifier is free again after a clean session (GHSA-p8r9-qf8w-p73r)", async () => {
+  test("QoS 2: a clean session frees its identifiers (GHSA-p8r9-qf8w-p73r)", async () => {
     const seen: string[] = [];
     const broker = await start({
       onReading: async ({ payload }) => void seen.push(fromUtf8(payload)),

@@ -3,6 +3,7 @@
  * each way in which opening or writing fails, provoked for real (a second process, a full file
  * system, damaged bytes), and the code, facts and fix it must name.
  */
+
 import { execFileSync, spawnSync } from "node:child_process";
 import {
   mkdirSync,
@@ -27,7 +28,8 @@ import { storeError } from "../../../../services/ordering/embedded/store-errors.
 import { utf8 } from "../../../../services/primitives/bytes.ts";
 import { unixSeconds } from "../../../../services/primitives/units.ts";
 import { headerHash } from "../../../../services/wire/header.ts";
-import { SEQUENCER_SECRET_KEY, temporaryDirectory } from "../../../support/counter-chain.ts";
+import { SEQUENCER_SECRET_KEY } from "../../../support/counter-chain.ts";
+import { temporaryDirectory } from "../../../support/temporary-directory.ts";
 
 const APP_HASH = new Uint8Array(32).fill(3);
 
@@ -107,7 +109,7 @@ describe("reading back", () => {
     });
   });
 
-  test("blocks below the retained height go, a bounded number at a time, the last one never", async () => {
+  test("blocks below the retained height go, some at a time, the last one never", async () => {
     const directory = temporaryDirectory();
     await withStore(directory, async (store) => {
       for (let height = 1; height <= PRUNED_PER_COMMIT_MAX + 3; height++)

@@ -3,6 +3,7 @@
  * submitter, a reader and a listener see; each refusal at its edge; headers checked as a light
  * client would; then damage to single records, which a replay mends or which is named.
  */
+
 import { setImmediate as turn } from "node:timers/promises";
 import { Level } from "level";
 import { afterEach, describe, expect, test, vi } from "vitest";
@@ -40,8 +41,8 @@ import {
   COUNTER_GENESIS,
   COUNTER_STATE_KEYS,
   startCounterChain,
-  temporaryDirectory,
 } from "../../../support/counter-chain.ts";
+import { temporaryDirectory } from "../../../support/temporary-directory.ts";
 
 type Chain = Awaited<ReturnType<typeof startCounterChain>>;
 const open: Chain[] = [];
@@ -66,7 +67,10 @@ async function reopen(
 
 /** Until the proof block has been made: two turns of the loop after a change, none without. */
 async function untilHeight(chain: Chain, height: number) {
-  await vi.waitFor(() => expect(chain.reader.head().height).toBe(height), { interval: 2 });
+  await vi.waitFor(() => expect(chain.reader.head().height).toBe(height), {
+    timeout: 10_000,
+    interval: 2,
+  });
 }
 
 describe("submitting", () => {
@@ -235,7 +239,7 @@ describe("blocks", () => {
     expect((await slow.reader.block(next))!.header.timeS).toBe(COUNTER_GENESIS.genesisTimeS + 777);
   });
 
-  test("listeners hear each block once, in order, with its results, after it is readable", async () => {
+  test("listeners hear each block once, in order, after it is readable", async () => {
     const chain = await start();
     const heard: CommittedBlock[] = [];
     const off = chain.reader.onBlock((block) => {
@@ -294,7 +298,7 @@ describe("stopping", () => {
     });
   });
 
-  test("a failing disk ends the chain: submitters, later ones and `ended` all hear of it", async () => {
+  test("a failing disk ends the chain: submitters and `ended` hear of it", async () => {
     const failure = new Error("no space");
     const chain = await start({
       faults: {

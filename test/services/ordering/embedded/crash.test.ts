@@ -4,6 +4,7 @@
  * nothing may be there twice, and the rest of the plan must lead to the app hash of a run that
  * nobody disturbed.
  */
+
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,8 +12,9 @@ import { beforeAll, expect, test } from "vitest";
 import { STEPS } from "../../../../services/ordering/embedded/apply.ts";
 import { createPrng } from "../../../../services/primitives/prng.ts";
 import { addTransaction } from "../../../support/counter-application.ts";
-import { startCounterChain, temporaryDirectory } from "../../../support/counter-chain.ts";
+import { startCounterChain } from "../../../support/counter-chain.ts";
 import { counterOf, PLAN } from "../../../support/crash-child.ts";
+import { temporaryDirectory } from "../../../support/temporary-directory.ts";
 
 const CHILD = fileURLToPath(new URL("../../../support/crash-child.ts", import.meta.url));
 

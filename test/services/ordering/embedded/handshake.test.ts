@@ -4,6 +4,7 @@
  * that keeps them in a file of its own. After each restart the chain must stand where an
  * undisturbed one stands, and the log of calls must obey the grammar.
  */
+
 import { copyFileSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -15,7 +16,8 @@ import {
 } from "../../../../services/ordering/embedded/handshake.ts";
 import { type AbciCall, grammarFault } from "../../../conformance/abci-grammar.ts";
 import { addTransaction, type CounterOptions } from "../../../support/counter-application.ts";
-import { startCounterChain, temporaryDirectory } from "../../../support/counter-chain.ts";
+import { startCounterChain } from "../../../support/counter-chain.ts";
+import { temporaryDirectory } from "../../../support/temporary-directory.ts";
 
 describe("the table", () => {
   const at = (application: number, store: number, state: number, base = 1): Heights => ({

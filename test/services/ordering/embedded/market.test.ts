@@ -4,6 +4,7 @@
  * browser would, history must read back as it was announced, and a restart, or a damaged record,
  * must change nothing.
  */
+
 import { Level } from "level";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createApplication } from "../../../../services/chain/application.ts";
@@ -22,7 +23,7 @@ import { fromHex } from "../../../../services/primitives/bytes.ts";
 import { ManualClock } from "../../../../services/primitives/clock.ts";
 import { type Slot, unixSeconds } from "../../../../services/primitives/units.ts";
 import type { SlotRecord } from "../../../../services/wire/slot-record.ts";
-import { temporaryDirectory } from "../../../support/counter-chain.ts";
+import { temporaryDirectory } from "../../../support/temporary-directory.ts";
 import { randomBlocks, threeRegions } from "../../chain/workload.ts";
 
 const fixture = threeRegions();
@@ -63,7 +64,7 @@ beforeAll(async () => {
   await vi.waitFor(async () => {
     const { height, appHash } = chain.reader.head();
     expect((await chain.reader.block(height))!.header.appHash).toEqual(appHash);
-  });
+  }, 10_000);
 });
 afterAll(stop);
 
