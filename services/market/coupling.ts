@@ -16,7 +16,7 @@ import { shortestDistances } from "./distances.ts";
 import { buildFlowGraph } from "./flow-graph.ts";
 import { anyFlow, chooseFlows, type FlowHeights } from "./flows.ts";
 import { surplusUc } from "./money.ts";
-import { buildNetwork, type Line, type Network } from "./network.ts";
+import { boundWh, buildNetwork, type Line, type Network } from "./network.ts";
 import type { OrderColumns } from "./orders.ts";
 import { type ClearingRule, choosePrice, MIDPOINT_PRO_RATA } from "./rules.ts";
 
@@ -48,6 +48,7 @@ export function couple(parts: {
   const rule = parts.rule ?? MIDPOINT_PRO_RATA;
   const curves = regions.map(buildCurve);
   const network = buildNetwork(curves, lines);
+  assert(boundWh(curves, network) <= Number.MAX_SAFE_INTEGER, "energies must be safe integers");
   const optimum = anyOptimum(curves, network);
   const bounds = extremePrices(optimum, Number.POSITIVE_INFINITY);
   const priceUcPerWh = chooseVector(optimum, bounds, rule);

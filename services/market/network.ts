@@ -78,7 +78,8 @@ export function couplingRefusal(parts: {
     if (refusal !== null) return { ...refusal, line: at };
     ids.add(line.id);
   }
-  const totalWh = boundedTotalWh(regions.map(offeredBy), lines);
+  const offered = regions.map(offeredBy);
+  const totalWh = boundWh(offered, buildNetwork(offered, lines));
   if (totalWh <= Number.MAX_SAFE_INTEGER) return null;
   return { code: "energy_total_too_large", line: null, field: "regions", value: totalWh };
 }
@@ -162,9 +163,10 @@ function usefulFlowWh(regions: readonly Offered[], lines: readonly Line[]): numb
   return totalWh - largestWh + 1;
 }
 
-function boundedTotalWh(regions: readonly Offered[], lines: readonly Line[]): number {
+/** No sum that the coupling forms is above this; it must be a safe integer. */
+export function boundWh(regions: readonly Offered[], network: Network): number {
   let totalWh = 0;
   for (const { bidWh, askWh } of regions) totalWh += bidWh + askWh;
-  for (const capacityWh of buildNetwork(regions, lines).capacityWh) totalWh += capacityWh;
+  for (const capacityWh of network.capacityWh) totalWh += capacityWh;
   return totalWh;
 }

@@ -96,6 +96,12 @@ test("one region alone is the plain auction", () => {
   expect(couple({ regions: [orders], lines: [] }).clearings[0]).toEqual(clearRegion({ orders }));
 });
 
+test("energies that are no numbers break a precondition at once", () => {
+  const regions = ["ask 4x10", "bid 10x5"].map(parseBook);
+  const lines = [{ ...line("a: 0>1 9"), capacityWh: Number.NaN }];
+  expect(() => couple({ regions, lines })).toThrow("safe integers");
+});
+
 const small = randomGrid({ regionsMax: 5, span: 5, energyMax: 6 });
 const wide = randomGrid({ regionsMax: 6, span: 30_000, energyMax: 9 });
 const coupleRows = ({ regions, lines }: RandomGrid): Coupling =>
