@@ -20,7 +20,7 @@ export function storeFailure(failure: unknown, place: StorePlace): unknown {
   const has = (...names: string[]) => names.some((name) => codes.includes(name));
   const options = { cause: failure };
   if (has("LEVEL_LOCKED")) {
-    const message = `another process uses ${what} in ${directory}: stop it, or use another directory`;
+    const message = `another process uses ${what} in ${directory}: stop it first`;
     return new GridError("database_locked", message, { directory }, options);
   }
   if (has("LEVEL_CORRUPTION") || /\bCorruption:/.test(text)) {

@@ -59,7 +59,7 @@ test("a report whose write fails is never sent", async () => {
   expect(test.chain.transactions).toEqual([]);
 });
 
-test("a receipt that cannot be handed over: the record stands, repeated it is answered", async () => {
+test("a receipt that cannot be handed over: the record stands, a repeat is answered", async () => {
   let isBroken = true;
   const test = await start({
     publishReceipt: (topic, bytes) => {
