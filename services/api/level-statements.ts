@@ -1,6 +1,7 @@
 /**
  * Statements on disk. Keys sort by owner, then day, so one member's history is one range:
- * `s/<region>/<member>/<day>`, numbers in fixed width, the region itself after its members.
+ * `s/<region>/<member>/<day>`, numbers in fixed width, the region itself after its members, the
+ * community after all regions.
  */
 import { type CodecValue, decode, encode } from "../primitives/codec.ts";
 import { GridError } from "../primitives/errors.ts";
@@ -9,6 +10,9 @@ import type { Statement, StatementOwner, StatementStore } from "./statements.ts"
 import { ENERGY_COLUMNS, MONEY_COLUMNS, type Totals } from "./totals.ts";
 
 const LAST_DAY_KEY = "last-day";
+/** Of the day's sums, and again of the cumulative ones. */
+const FIELDS = 6;
+const FIELDS_WITHOUT_PEAK = 5; // as the first version wrote them
 
 export class LevelStatementStore implements StatementStore {
   readonly #database: KeyValues;
@@ -60,12 +64,14 @@ export class LevelStatementStore implements StatementStore {
 
 function keyOf({ regionIndex, memberIndex }: StatementOwner, day: string): string {
   const member = memberIndex === null ? "region" : String(memberIndex).padStart(5, "0");
-  return `s/${String(regionIndex).padStart(4, "0")}/${member}/${day}`;
+  const region = regionIndex === null ? "community" : String(regionIndex).padStart(4, "0");
+  return `s/${region}/${member}/${day}`;
 }
 
 function encodeTotals(totals: Totals): CodecValue[] {
   const span = [totals.fromSlot, totals.toSlot, totals.slots];
-  return [...span, [...totals.energyWh], [...totals.moneyUc]];
+  const peak = totals.peak === null ? [] : [totals.peak.importWh, totals.peak.slot];
+  return [...span, [...totals.energyWh], [...totals.moneyUc], peak];
 }
 
 function decodeStatement(
@@ -74,22 +80,33 @@ function decodeStatement(
   bytes: Uint8Array,
 ): Statement {
   const fields = decode(bytes) as CodecValue[];
-  if (fields.length !== 10) return malformed();
-  const [totals, cumulative] = [decodeTotals(fields.slice(0, 5)), decodeTotals(fields.slice(5))];
+  if (fields.length === 2 * FIELDS_WITHOUT_PEAK) throw outdated();
+  if (fields.length !== 2 * FIELDS) return malformed();
+  const totals = decodeTotals(fields.slice(0, FIELDS));
+  const cumulative = decodeTotals(fields.slice(FIELDS));
   return { regionIndex, memberIndex, day, totals, cumulative };
 }
 
-function decodeTotals([from, to, slots, energy, money]: readonly CodecValue[]): Totals {
+function decodeTotals([from, to, slots, energy, money, peak]: readonly CodecValue[]): Totals {
   const [energyWh, moneyUc] = [energy as number[], money as (number | bigint)[]];
   if (energyWh.length !== ENERGY_COLUMNS.length) return malformed();
   if (moneyUc.length !== MONEY_COLUMNS.length) return malformed();
+  const [peakWh, peakSlot] = peak as number[];
   return {
     fromSlot: from as number | null,
     toSlot: to as number | null,
     slots: slots as number,
     energyWh: Float64Array.from(energyWh),
     moneyUc: BigInt64Array.from(moneyUc.map(BigInt)),
+    peak:
+      peakWh === undefined || peakSlot === undefined ? null : { importWh: peakWh, slot: peakSlot },
   };
+}
+
+function outdated(): GridError {
+  const facts = { directory: "statements", have: 1, need: 2 };
+  const message = "the statements are of an older version: remove them, they are made again";
+  return new GridError("store_outdated", message, facts);
 }
 
 function malformed(): never {

@@ -77,6 +77,8 @@ export const PAIRING_ATTEMPTS_MAX = 200;
 export const REQUEST_BYTES_MAX = 1024 * 1024;
 /** Slots or bills in one page of an answer. */
 export const PAGE_ROWS_MAX = 1000;
+/** Months of statements in one answer: each is added up from its days. */
+export const STATEMENT_MONTHS_MAX = 120;
 /** Fewer meters than this are never shown as an aggregate. */
 export const AGGREGATE_METERS_MIN = 5;
 /** Nesting of a canonical value. */
