@@ -294,7 +294,7 @@ export class TotalsTable {
   }
 }
 
-/** What each member drew in the slot, Wh, and after them the region. Late bills are of other slots. */
+/** What each member drew in the slot, Wh, and after them the region; late bills left out. */
 export function slotImports(
   record: SlotRecord,
   { roles, members }: Pick<RegionLayout, "roles" | "members">,

@@ -138,7 +138,7 @@ describe("months", () => {
   const shown = { production: "metered", slotS: 900 } as const;
   const query = { period: "month", limit: 12 } as const;
 
-  test("by the community's clocks: a March of 31 days is an hour short, and is their sum", async () => {
+  test("by the community's clocks: March is an hour short, and the sum of its days", async () => {
     const chain = hamletFrom("2021-02-27T23:00Z", (1 + 31 + 2) * 96 - 4);
     const statements = new MemoryStatementStore();
     const untilSlot = chain.head().lastClearedSlot!;

@@ -295,7 +295,7 @@ test("over a village's day, members sum to the region and money to the slot's en
   }
 });
 
-test("a peak is of one slot: the earliest of equals, joint in a region, late bills left out", () => {
+test("a peak is of one slot: earliest of equals, joint in a region, late bills out", () => {
   const chain = createChainFixture({
     regions: [{ id: "meadow", mechanism: "mid-market-rate", homes: HOMES }],
   });
