@@ -1,7 +1,7 @@
 /**
  * Statements on disk. Keys sort by owner, then day, so one member's history is one range:
- * `s/<region>/<member>/<day>`, numbers in fixed width, the region itself after its members, the
- * community after all regions.
+ * `2/s/<region>/<member>/<day>`, numbers in fixed width, the region itself after its members, the
+ * community after all regions; 2 is the format.
  */
 import { type CodecValue, decode, encode } from "../primitives/codec.ts";
 import { GridError } from "../primitives/errors.ts";
@@ -9,10 +9,11 @@ import type { KeyValues } from "./key-values.ts";
 import type { Statement, StatementOwner, StatementStore } from "./statements.ts";
 import { ENERGY_COLUMNS, MONEY_COLUMNS, type Totals } from "./totals.ts";
 
-const LAST_DAY_KEY = "last-day";
+/** A store of another format is not read: its days are made again from the slot records. */
+const FORMAT = "2";
+const LAST_DAY_KEY = `${FORMAT}/last-day`;
 /** Of the day's sums, and again of the cumulative ones. */
 const FIELDS = 6;
-const FIELDS_WITHOUT_PEAK = 5; // as the first version wrote them
 
 export class LevelStatementStore implements StatementStore {
   readonly #database: KeyValues;
@@ -65,7 +66,7 @@ export class LevelStatementStore implements StatementStore {
 function keyOf({ regionIndex, memberIndex }: StatementOwner, day: string): string {
   const member = memberIndex === null ? "region" : String(memberIndex).padStart(5, "0");
   const region = regionIndex === null ? "community" : String(regionIndex).padStart(4, "0");
-  return `s/${region}/${member}/${day}`;
+  return `${FORMAT}/s/${region}/${member}/${day}`;
 }
 
 function encodeTotals(totals: Totals): CodecValue[] {
@@ -80,7 +81,6 @@ function decodeStatement(
   bytes: Uint8Array,
 ): Statement {
   const fields = decode(bytes) as CodecValue[];
-  if (fields.length === 2 * FIELDS_WITHOUT_PEAK) throw outdated();
   if (fields.length !== 2 * FIELDS) return malformed();
   const totals = decodeTotals(fields.slice(0, FIELDS));
   const cumulative = decodeTotals(fields.slice(FIELDS));
@@ -101,12 +101,6 @@ function decodeTotals([from, to, slots, energy, money, peak]: readonly CodecValu
     peak:
       peakWh === undefined || peakSlot === undefined ? null : { importWh: peakWh, slot: peakSlot },
   };
-}
-
-function outdated(): GridError {
-  const facts = { directory: "statements", have: 1, need: 2 };
-  const message = "the statements are of an older version: remove them, they are made again";
-  return new GridError("store_outdated", message, facts);
 }
 
 function malformed(): never {

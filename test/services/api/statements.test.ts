@@ -15,6 +15,7 @@ import { type ChainFixture, createChainFixture } from "../../support/chain-fixtu
 import { openLevel } from "./level-fixture.ts";
 import { statementOf, statementStoreSuite } from "./statement-store-suite.ts";
 
+const timeZone = "Europe/Vienna";
 const member0 = { regionIndex: 0, memberIndex: 0 };
 
 describe("in memory", () => statementStoreSuite(async () => new MemoryStatementStore()));
@@ -25,20 +26,25 @@ describe("on disk", () => {
     const database = await openLevel();
     const store = new LevelStatementStore(database);
     await store.put([statementOf({ regionIndex: 0, memberIndex: 0 }, "2024-06-01", 1)]);
-    const key = "s/0000/00000/2024-06-01";
+    const key = "2/s/0000/00000/2024-06-01";
     await database.batch([{ type: "put", key, value: Uint8Array.of(0x80) }], { sync: true });
     const read = store.get({ regionIndex: 0, memberIndex: 0, day: "2024-06-01" });
     await expect(read).rejects.toMatchObject({ code: "bytes_malformed" });
   });
 
-  test("statements of the first version are refused, with what to do", async () => {
+  test("statements of the first format are not read: their days are made again", async () => {
     const database = await openLevel();
-    const value = encode(Array(10).fill(null));
-    const key = "s/0000/00000/2024-06-01";
-    await database.batch([{ type: "put", key, value }], { sync: true });
-    const read = new LevelStatementStore(database).get({ ...member0, day: "2024-06-01" });
-    await expect(read).rejects.toMatchObject({ code: "store_outdated" });
-    await expect(read).rejects.toThrow("remove them");
+    const old = [
+      { type: "put", key: "last-day", value: encode("2024-06-01") },
+      { type: "put", key: "s/0000/00000/2024-06-01", value: encode(Array(10).fill(null)) },
+    ] as const;
+    await database.batch([...old], { sync: true });
+    const statements = new LevelStatementStore(database);
+    const chain = hamletFrom("2024-05-31T22:00Z", 96);
+    const untilSlot = chain.head().lastClearedSlot!;
+    expect(await rollUpDays({ chain, statements, timeZone, untilSlot })).toEqual(["2024-06-01"]);
+    const made = await statements.get({ ...member0, day: "2024-06-01" });
+    expect(made?.totals.slots).toBe(96);
   });
 });
 
@@ -56,7 +62,6 @@ function hamletFrom(iso: string, slots: number): ChainFixture {
   return chain;
 }
 
-const timeZone = "Europe/Vienna";
 const region = { regionIndex: 0, memberIndex: null };
 
 test.each([
