@@ -127,7 +127,7 @@ test.each([
   expect(ended.stdout).toBe("");
 });
 
-test("a damaged genesis, a loose key and a directory in the way are found by doctor and node", async () => {
+test("doctor and node find a damaged genesis, a loose key, a file in the way", async () => {
   await inTemporaryDirectory(async (directory) => {
     const village = await made(directory);
     const config = join(village, "gridlane.yaml");
