@@ -154,6 +154,18 @@ test("doctor and node find a damaged genesis, a loose key, a file in the way", a
   });
 });
 
+test("a replay of other homes than the community's is refused", async () => {
+  await inTemporaryDirectory(async (directory) => {
+    const village = await made(directory);
+    const csv = join(directory, "homes.csv");
+    const rows = ["2017-06-01T00:00,1,0", "2017-06-01T01:00,1,0"];
+    writeFileSync(csv, `${["timestamp,a_load_kwh,a_pv_kwh", ...rows].join("\n")}\n`);
+    const meters = await run(["meters", "--directory", village, "--replay", csv]);
+    expect(meters.code).toBe(2);
+    expect(meters.stderr).toMatch(/not this community's.*gridlane init/);
+  });
+});
+
 test("a damaged chain database is named, and nothing is overwritten", async () => {
   await inTemporaryDirectory(async (directory) => {
     const village = await made(directory);
