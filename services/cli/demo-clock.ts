@@ -13,6 +13,8 @@ const RESERVED_S = 3;
 const RENEW_MS = 500;
 
 export type DemoClock = Clock & {
+  /** Jumps forward: after a stretch that was run as fast as possible. */
+  advanceTo(toS: UnixSeconds): void;
   /** Stops reserving; the file then holds the time shown last. */
   stop(): void;
 };
@@ -26,8 +28,8 @@ export function startDemoClock({
   startS: UnixSeconds; // where no file exists yet
   speed: number; // market seconds per real second, > 0
 }): DemoClock {
-  const originS = readReserved(file) ?? startS;
-  const origin = performance.now();
+  let originS: number = readReserved(file) ?? startS;
+  let origin = performance.now();
   const elapsedS = () => originS + ((performance.now() - origin) / 1000) * speed;
   let reservedS = originS;
   const reserve = (untilS: number) => {
@@ -40,6 +42,11 @@ export function startDemoClock({
   const timer = setInterval(() => reserve(elapsedS() + RESERVED_S * speed), RENEW_MS);
   return {
     nowS,
+    advanceTo: (toS) => {
+      if (toS <= nowS()) return;
+      [originS, origin] = [toS, performance.now()];
+      reserve(toS + RESERVED_S * speed);
+    },
     stop: () => {
       clearInterval(timer);
       reserve(nowS());

@@ -10,6 +10,7 @@ import { createModelSource, drawHomes } from "../../firmware-sim/profiles/model.
 import { readReplay } from "../../firmware-sim/profiles/replay.ts";
 import { createReplaySource } from "../../firmware-sim/profiles/replay-source.ts";
 import { systemClock } from "../node/clocks.ts";
+import { GridError } from "../primitives/errors.ts";
 import { slotAt, unixSeconds } from "../primitives/units.ts";
 import { type Fleet, readFleet } from "./directory.ts";
 import { days, isoDate, slots } from "./options.ts";
@@ -83,8 +84,15 @@ export async function energySource(
   if (replay.ignoredColumns.length > 0) {
     say(`${file}: columns not used: ${replay.ignoredColumns.join(", ")}`);
   }
-  const regions = fleet.regions.map(({ id }) => ({ id, homes: replay.homes.map((_, i) => i) }));
-  return createReplaySource({ replay, slotS, regions });
+  const [region, ...others] = fleet.regions;
+  if (region?.homes !== replay.homes.length || others.length > 0) {
+    const message =
+      `the ${replay.homes.length} homes of ${file} are not this community's: ` +
+      `make one for them with \`gridlane init DIRECTORY --replay ${file}\``;
+    throw new GridError("argument_invalid", message, { argument: "replay", value: file });
+  }
+  const homes = replay.homes.map((_, home) => home);
+  return createReplaySource({ replay, slotS, regions: [{ id: region.id, homes }] });
 }
 
 /** The source, ending `slots` after genesis where that is sooner. */

@@ -72,10 +72,17 @@ export function readConfig({
   const json: unknown = document.toJS() ?? {};
   const config = parseConfig(overlayEnvironment(json, environment), file);
   const base = dirname(resolve(file));
-  const paths = ["genesis", "keys", "credentials", "data"] as const;
+  const { mqtt } = config;
   return {
     ...config,
-    ...Object.fromEntries(paths.map((key) => [key, resolve(base, config[key])])),
+    genesis: resolve(base, config.genesis),
+    keys: resolve(base, config.keys),
+    credentials: resolve(base, config.credentials),
+    data: resolve(base, config.data),
+    mqtt:
+      "url" in mqtt && mqtt.passwordFile !== undefined
+        ? { ...mqtt, passwordFile: resolve(base, mqtt.passwordFile) }
+        : mqtt,
   };
 }
 
@@ -115,7 +122,6 @@ function overlayEnvironment(
     ["GRIDLANE_HTTP_PORT", ["http", "port"]],
     ["GRIDLANE_MQTT_HOST", ["mqtt", "host"]],
     ["GRIDLANE_MQTT_PORT", ["mqtt", "port"]],
-    ["GRIDLANE_MQTT_URL", ["mqtt", "url"]],
     ["GRIDLANE_DATA", ["data"]],
     ["GRIDLANE_CLOCK", ["clock"]],
     ["GRIDLANE_TIME_ZONE", ["timeZone"]],
@@ -128,6 +134,12 @@ function overlayEnvironment(
     const [section, key] = path;
     if (key === undefined) out[section!] = value;
     else out[section!] = { ...(out[section!] as object | undefined), [key]: value };
+  }
+  const url = environment.GRIDLANE_MQTT_URL;
+  if (url !== undefined && url !== "") {
+    // An external broker takes the embedded one's place, whatever host and port said.
+    const { host: _host, port: _port, ...rest } = (out.mqtt ?? {}) as Record<string, unknown>;
+    out.mqtt = { ...rest, url };
   }
   return out;
 }

@@ -5,6 +5,7 @@
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { destination, type Logger, multistream, pino, type StreamEntry } from "pino";
+import { storeFailure } from "../primitives/store-failure.ts";
 
 export type Log = Logger;
 export type OpenLog = {
@@ -25,7 +26,11 @@ export function openLog({
   level: "debug" | "info" | "warn" | "error";
   stderr: "warnings" | "nothing";
 }): OpenLog {
-  mkdirSync(directory, { recursive: true });
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (failure) {
+    throw storeFailure(failure, { directory, what: "the log" });
+  }
   const fileOfToday = () => join(directory, `${dayOf(Date.now())}.log`);
   const file = destination({ dest: fileOfToday(), sync: true, append: true });
   const streams: StreamEntry[] = [{ level, stream: file }];

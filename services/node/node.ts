@@ -2,31 +2,27 @@
  * A running node: opens the stores, starts ordering, oracle, broker, API and calendar in that
  * order, and stops them in the reverse. Everything the pure layers may not have is handed in here.
  */
-import { timingSafeEqual } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Broker } from "../broker/broker.ts";
-import { type Credentials, startEmbeddedBroker } from "../broker/embedded.ts";
-import { connectExternalBroker } from "../broker/external.ts";
 import type { ChainReader, ChainWriter } from "../chain/access.ts";
 import { createApplication } from "../chain/application.ts";
 import { blsSecretKey } from "../crypto/bls.ts";
-import { sha256 } from "../crypto/hash.ts";
 import { type Oracle, type OracleOptions, startOracle } from "../oracle/oracle.ts";
 import { type OracleStore, openOracleStore } from "../oracle/store.ts";
 import { type BlockStore, openBlockStore } from "../ordering/embedded/block-store.ts";
 import { type EmbeddedChain, startEmbeddedChain } from "../ordering/embedded/chain.ts";
-import { fromHex, toHex } from "../primitives/bytes.ts";
+import { toHex } from "../primitives/bytes.ts";
 import { type Clock, ManualClock } from "../primitives/clock.ts";
-import { GridError } from "../primitives/errors.ts";
 import { READING_FUTURE_S_MAX } from "../primitives/limits.ts";
 import { unixSeconds } from "../primitives/units.ts";
 import { type Genesis, genesisHash } from "../wire/genesis.ts";
 import { readingCodeName } from "../wire/refusals.ts";
+import { openBroker } from "./broker-door.ts";
 import { systemClock } from "./clocks.ts";
 import type { NodeConfig } from "./config.ts";
 import { type Face, startFace } from "./face.ts";
 import type { NodeKeys } from "./keys.ts";
+import { Ending, Stack } from "./lifecycle.ts";
 import { type Log, type OpenLog, openLog, pruneLogs } from "./log.ts";
 import { type Schedule, startSchedule } from "./schedule.ts";
 
@@ -150,48 +146,6 @@ async function start(options: NodeOptions, stack: Stack): Promise<RunningNode> {
   };
 }
 
-/** What runs, last started first; `unwind` stops each and goes on where one fails. */
-class Stack {
-  readonly #stops: (() => Promise<void>)[] = [];
-
-  push(stop: () => Promise<void>): void {
-    this.#stops.push(stop);
-  }
-
-  async unwind(): Promise<void> {
-    let failure: unknown = null;
-    for (let stop = this.#stops.pop(); stop !== undefined; stop = this.#stops.pop()) {
-      await stop().catch((error: unknown) => {
-        failure ??= error;
-      });
-    }
-    if (failure !== null) throw failure;
-  }
-}
-
-/** The first thing that ends the node. */
-class Ending {
-  readonly promise: Promise<void>;
-  #resolve!: () => void;
-  #reject!: (failure: unknown) => void;
-
-  constructor() {
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    this.promise.catch(() => undefined); // who awaits `ended` hears of it; nobody else must
-  }
-
-  fail(failure: unknown): void {
-    this.#reject(failure);
-  }
-
-  finish(): void {
-    this.#resolve();
-  }
-}
-
 function chooseClock({ config, genesis, clock }: NodeOptions, log: Log) {
   if (clock !== undefined) return { ...clock, driven: null };
   if (config.clock === "system") {
@@ -274,51 +228,6 @@ async function openOracle({
     }
   }
   return oracle;
-}
-
-function openBroker({ options, oracle }: { options: NodeOptions; oracle: Oracle }) {
-  const { mqtt } = options.config;
-  const onReading = ({ topic, payload }: { topic: string; payload: Uint8Array }) =>
-    oracle.ingest({ topic, payload });
-  if ("url" in mqtt) {
-    return connectExternalBroker({
-      url: mqtt.url,
-      onReading,
-      ...(mqtt.username === undefined ? {} : { username: mqtt.username }),
-      ...(mqtt.passwordFile === undefined ? {} : { password: readSecret(mqtt.passwordFile) }),
-    });
-  }
-  return startEmbeddedBroker({
-    host: mqtt.host,
-    port: mqtt.port,
-    credentials: deviceCredentials(options),
-    onReading,
-  });
-}
-
-/** User name = device id; the stored hash is compared in constant time, also for unknown names. */
-function deviceCredentials({ genesis, credentials }: NodeOptions): Credentials {
-  const regionOf = new Map(
-    genesis.regions.flatMap(({ id, meters }) => meters.map((meter) => [meter.deviceId, id])),
-  );
-  const nobody = sha256(new Uint8Array(0));
-  return ({ username, password }) => {
-    const stored = credentials.get(username);
-    const region = regionOf.get(username);
-    const expected = stored === undefined ? nobody : fromHex(stored);
-    const isRight = timingSafeEqual(sha256(password), expected);
-    if (!isRight || stored === undefined || region === undefined) return null;
-    return { kind: "device", deviceId: fromHex(username), region };
-  };
-}
-
-function readSecret(file: string): string {
-  try {
-    return readFileSync(file, "utf8").trim();
-  } catch (cause) {
-    const message = `${file}: mqtt.passwordFile cannot be read`;
-    throw new GridError("config_invalid", message, { file }, { cause });
-  }
 }
 
 function openCalendar({

@@ -13,6 +13,7 @@ import { gzipSync } from "node:zlib";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { build } from "vite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { BROWSER_FLAGS, CHROMIUM } from "../support/browser.ts";
 import {
   DAY_START_SLOT,
   type DashboardFixture,
@@ -21,11 +22,6 @@ import {
   startFixture,
 } from "./dashboard-fixture.ts";
 
-const CHROMIUM = "/usr/bin/chromium";
-const FLAGS = [
-  ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-  ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
-];
 const DESKTOP = { width: 1280, height: 900 };
 const PHONE = { width: 360, height: 740 };
 const FIRST_LOAD_BYTES_MAX = 120_000; // gzip, without the charts, which load with their page
@@ -47,7 +43,7 @@ describe.skipIf(!existsSync(CHROMIUM))("dashboard", () => {
       logLevel: "silent",
       build: { outDir: dist },
     });
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER_FLAGS });
   });
   afterAll(async () => {
     await browser?.close();

@@ -8,13 +8,9 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { expect, test } from "vitest";
 import type { SlotDetail } from "../../services/wire/api.ts";
+import { BROWSER_FLAGS, CHROMIUM } from "../support/browser.ts";
 import { gridlane, inTemporaryDirectory } from "../support/command.ts";
 
-const CHROMIUM = "/usr/bin/chromium";
-const FLAGS = [
-  ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-  ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
-];
 const SHOTS = process.env.DASHBOARD_SHOTS;
 const hasBrowser = existsSync(CHROMIUM);
 if (!hasBrowser) process.stdout.write(`skipped: ${CHROMIUM} is absent\n`);
@@ -23,7 +19,7 @@ test.skipIf(!hasBrowser)("a slot clears live, opens, and agrees with the API", a
   await inTemporaryDirectory(async (directory) => {
     const ports = ["--http-port", "0", "--mqtt-port", "0", "--slot-seconds", "2"];
     const demo = gridlane(["demo", ...ports, "--data", join(directory, "demo")]);
-    const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args: BROWSER_FLAGS });
     try {
       const [, url = ""] = await demo.says(/As a home\s+(http:\S+)/);
       await demo.says(/first slot has cleared/);

@@ -1,4 +1,5 @@
 /** Ed25519 by libsodium; what it rejects, or cannot read, the portable engine decides. */
+import { bytesEqual } from "../../primitives/bytes.ts";
 import type { Ed25519Signed } from "../ed25519.ts";
 import * as portable from "../portable/ed25519.ts";
 import { sodium } from "./addons.ts";
@@ -8,7 +9,9 @@ const accelerator = sodium();
 export const registrable = portable.registrable;
 
 export function publicKeyOf(secretKey: Uint8Array): Uint8Array {
-  return accelerator === null ? portable.publicKeyOf(secretKey) : expand(secretKey).publicKey;
+  return accelerator === null
+    ? portable.publicKeyOf(secretKey)
+    : expand(secretKey).publicKey.slice();
 }
 
 export function sign(input: { message: Uint8Array; secretKey: Uint8Array }): Uint8Array {
@@ -22,11 +25,19 @@ export function sign(input: { message: Uint8Array; secretKey: Uint8Array }): Uin
   return signature;
 }
 
-function expand(secretKey: Uint8Array) {
-  const publicKey = new Uint8Array(32);
-  const expanded = new Uint8Array(64);
-  accelerator?.crypto_sign_seed_keypair(publicKey, expanded, unshared(secretKey));
-  return { publicKey, expanded };
+type KeyPair = { readonly publicKey: Uint8Array; readonly expanded: Uint8Array };
+
+/** By the array itself, so a key is forgotten with its owner; a signer expands its key once. */
+const keyPairs = new WeakMap<Uint8Array, KeyPair>();
+
+/** Expanding costs as much as signing. The check guards against an array that was written to. */
+function expand(secretKey: Uint8Array): KeyPair {
+  const known = keyPairs.get(secretKey);
+  if (known !== undefined && bytesEqual(known.expanded.subarray(0, 32), secretKey)) return known;
+  const keyPair = { publicKey: new Uint8Array(32), expanded: new Uint8Array(64) };
+  accelerator?.crypto_sign_seed_keypair(keyPair.publicKey, keyPair.expanded, unshared(secretKey));
+  keyPairs.set(secretKey, keyPair);
+  return keyPair;
 }
 
 export function verify(signed: Ed25519Signed): boolean {

@@ -201,3 +201,16 @@ test("the engines sign alike, and agree on every mutation of signature, message 
   const message = fc.uint8Array({ minLength: 1, maxLength: 64 });
   fc.assert(fc.property(bytes(32), message, fc.nat(), bytes(64), law), { numRuns: 40 });
 });
+
+test("a key array that is overwritten signs with its new bytes", () => {
+  const message = new Uint8Array([1, 2, 3]);
+  const secretKey = new Uint8Array(32).fill(7);
+  const first = signEd25519({ message, secretKey });
+  expect(signEd25519({ message, secretKey })).toEqual(first);
+  secretKey.fill(8);
+  const fresh = signEd25519({ message, secretKey: new Uint8Array(32).fill(8) });
+  expect(signEd25519({ message, secretKey })).toEqual(fresh);
+  const publicKey = ed25519PublicKey(secretKey);
+  publicKey.fill(0); // the caller's copy
+  expect(ed25519PublicKey(secretKey)).not.toEqual(publicKey);
+});
