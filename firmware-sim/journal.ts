@@ -18,6 +18,11 @@ import {
   JOURNAL_RECORDS_PER_DEVICE_MAX,
   REFUSED_RECORDS_PER_DEVICE_MAX,
 } from "../services/primitives/limits.ts";
+import {
+  corruptStore,
+  type StorePlace,
+  storeFailure,
+} from "../services/primitives/store-failure.ts";
 import { READING_CODE } from "../services/wire/refusals.ts";
 import * as codec from "./journal-codec.ts";
 import type { MeterState } from "./meter.ts";
@@ -63,16 +68,17 @@ export class Journal {
     try {
       await db.open();
     } catch (error) {
-      throw databaseError(directory, error);
+      throw storeFailure(error, journalAt(directory));
     }
     const journal = new Journal(directory, db);
     try {
       await journal.#load();
     } catch (error) {
       await db.close();
-      const known = databaseError(directory, error);
+      const known = storeFailure(error, journalAt(directory));
       if (known instanceof GridError && known.code !== "bytes_malformed") throw known;
-      throw corrupt(directory, error instanceof Error ? error.message : String(error), error);
+      const damage = error instanceof Error ? error.message : String(error);
+      throw corruptStore(journalAt(directory), damage, { cause: error });
     }
     return journal;
   }
@@ -82,7 +88,7 @@ export class Journal {
     if (fleet !== undefined) {
       const { version, nextSlot } = codec.decodeFleet(fleet);
       if (version !== codec.JOURNAL_VERSION) {
-        throw corrupt(this.directory, `journal version ${version} is not known here`);
+        throw corruptStore(journalAt(this.directory), `version ${version} is not known here`);
       }
       this.#nextSlot = nextSlot;
     }
@@ -236,7 +242,7 @@ export class Journal {
     try {
       await this.#db.batch(operations, { sync: durability === "sync" });
     } catch (error) {
-      throw databaseError(this.directory, error);
+      throw storeFailure(error, journalAt(this.directory));
     }
   }
 }
@@ -258,31 +264,6 @@ function mapOf<Value>(maps: Map<string, Map<number, Value>>, key: string): Map<n
   return map;
 }
 
-function corrupt(directory: string, what: string, cause?: unknown): GridError {
-  const message = `the meters' journal in ${directory} cannot be read: ${what}`;
-  return new GridError("database_corrupt", message, { directory, what }, { cause });
-}
-
-/** What LevelDB's error means to whoever runs the meters. */
-function databaseError(directory: string, error: unknown): unknown {
-  if (error instanceof GridError) return error;
-  const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-  const text = `${cause?.code ?? ""} ${cause?.message ?? ""} ${String(error)}`;
-  const options = { cause: error };
-  if (/LEVEL_LOCKED|lock/i.test(text)) {
-    const message = `another process holds the meters' journal in ${directory}`;
-    return new GridError("database_locked", message, { directory }, options);
-  }
-  if (/No space left/i.test(text)) {
-    const message = `no space left for the meters' journal in ${directory}`;
-    return new GridError("disk_full", message, { directory }, options);
-  }
-  if (/Permission denied/i.test(text)) {
-    const message = `no permission to write the meters' journal in ${directory}`;
-    return new GridError("permission_denied", message, { path: directory }, options);
-  }
-  if (/LEVEL_CORRUPTION|Corruption|LEVEL_IO_ERROR/i.test(text)) {
-    return corrupt(directory, cause?.message ?? String(error), error);
-  }
-  return error;
+function journalAt(directory: string): StorePlace {
+  return { directory, what: "the meters' journal" };
 }

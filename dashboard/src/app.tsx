@@ -168,6 +168,7 @@ function Footer() {
           networkId: known.networkId,
           date: locale.date(known.blockTimeS),
           time: locale.clock(known.blockTimeS),
+          timeZone: locale.zone().timeZone,
         })}
         {session.value !== null && (
           <button type="button" class="button-link" onClick={() => void forget()}>

@@ -108,7 +108,7 @@ function unauthenticated(needs: string): GridError {
 
 async function readStatus(options: ApiOptions, readModel: ReadModel): Promise<Status> {
   await readModel.warmed;
-  const { chain, clock, oracle, speed, version } = options;
+  const { chain, clock, oracle, speed, timeZone, version } = options;
   const { genesis } = chain;
   const head = chain.head();
   let [members, metersRegistered, metersReporting] = [0, 0, 0];
@@ -125,6 +125,7 @@ async function readStatus(options: ApiOptions, readModel: ReadModel): Promise<St
     chainVersion: genesis.chainVersion,
     version,
     currency: genesis.currency,
+    timeZone,
     slotS: genesis.slotS,
     retailUcPerWh: genesis.retailUcPerWh,
     feedInUcPerWh: genesis.feedInUcPerWh,

@@ -18,6 +18,7 @@ export const DailyStatement = named("DailyStatement", wire.DailyStatement);
 export const EnergySummary = named("EnergySummary", wire.EnergySummary);
 export const Health = named("Health", wire.Health);
 export const Me = named("Me", wire.Me);
+export const MonthlyStatement = named("MonthlyStatement", wire.MonthlyStatement);
 export const Pairing = named("Pairing", wire.Pairing);
 export const PairingRequest = named("PairingRequest", wire.PairingRequest);
 export const RefusalPage = named("RefusalPage", wire.RefusalPage);
@@ -29,6 +30,9 @@ export const SlotSummary = named("SlotSummary", wire.SlotSummary);
 export const Status = named("Status", wire.Status);
 export const TransactionAnswer = named("TransactionAnswer", wire.TransactionAnswer);
 export const TransactionRequest = named("TransactionRequest", wire.TransactionRequest);
+
+/** Of the period that was asked for. */
+export const Statements = z.union([z.array(DailyStatement), z.array(MonthlyStatement)]);
 
 /** A JSON answer. */
 export function json<Schema extends z.ZodType>(schema: Schema, description: string) {
@@ -80,7 +84,8 @@ export const SlotRange = z.strictObject({
   to: zSlotText.optional(),
   limit: limit(96),
 });
-export const DayRange = z.strictObject({
+export const StatementQuery = z.strictObject({
+  period: wire.StatementPeriod.default("day"),
   from: zDayText.optional(), // market days, both inclusive
   to: zDayText.optional(),
   limit: limit(31),

@@ -1,6 +1,7 @@
 /**
  * Statements on disk. Keys sort by owner, then day, so one member's history is one range:
- * `s/<region>/<member>/<day>`, numbers in fixed width, the region itself after its members.
+ * `2/s/<region>/<member>/<day>`, numbers in fixed width, the region itself after its members, the
+ * community after all regions; 2 is the format.
  */
 import { type CodecValue, decode, encode } from "../primitives/codec.ts";
 import { GridError } from "../primitives/errors.ts";
@@ -8,7 +9,11 @@ import type { KeyValues } from "./key-values.ts";
 import type { Statement, StatementOwner, StatementStore } from "./statements.ts";
 import { ENERGY_COLUMNS, MONEY_COLUMNS, type Totals } from "./totals.ts";
 
-const LAST_DAY_KEY = "last-day";
+/** A store of another format is not read: its days are made again from the slot records. */
+const FORMAT = "2";
+const LAST_DAY_KEY = `${FORMAT}/last-day`;
+/** Of the day's sums, and again of the cumulative ones. */
+const FIELDS = 6;
 
 export class LevelStatementStore implements StatementStore {
   readonly #database: KeyValues;
@@ -60,12 +65,14 @@ export class LevelStatementStore implements StatementStore {
 
 function keyOf({ regionIndex, memberIndex }: StatementOwner, day: string): string {
   const member = memberIndex === null ? "region" : String(memberIndex).padStart(5, "0");
-  return `s/${String(regionIndex).padStart(4, "0")}/${member}/${day}`;
+  const region = regionIndex === null ? "community" : String(regionIndex).padStart(4, "0");
+  return `${FORMAT}/s/${region}/${member}/${day}`;
 }
 
 function encodeTotals(totals: Totals): CodecValue[] {
   const span = [totals.fromSlot, totals.toSlot, totals.slots];
-  return [...span, [...totals.energyWh], [...totals.moneyUc]];
+  const peak = totals.peak === null ? [] : [totals.peak.importWh, totals.peak.slot];
+  return [...span, [...totals.energyWh], [...totals.moneyUc], peak];
 }
 
 function decodeStatement(
@@ -74,21 +81,25 @@ function decodeStatement(
   bytes: Uint8Array,
 ): Statement {
   const fields = decode(bytes) as CodecValue[];
-  if (fields.length !== 10) return malformed();
-  const [totals, cumulative] = [decodeTotals(fields.slice(0, 5)), decodeTotals(fields.slice(5))];
+  if (fields.length !== 2 * FIELDS) return malformed();
+  const totals = decodeTotals(fields.slice(0, FIELDS));
+  const cumulative = decodeTotals(fields.slice(FIELDS));
   return { regionIndex, memberIndex, day, totals, cumulative };
 }
 
-function decodeTotals([from, to, slots, energy, money]: readonly CodecValue[]): Totals {
+function decodeTotals([from, to, slots, energy, money, peak]: readonly CodecValue[]): Totals {
   const [energyWh, moneyUc] = [energy as number[], money as (number | bigint)[]];
   if (energyWh.length !== ENERGY_COLUMNS.length) return malformed();
   if (moneyUc.length !== MONEY_COLUMNS.length) return malformed();
+  const [peakWh, peakSlot] = peak as number[];
   return {
     fromSlot: from as number | null,
     toSlot: to as number | null,
     slots: slots as number,
     energyWh: Float64Array.from(energyWh),
     moneyUc: BigInt64Array.from(moneyUc.map(BigInt)),
+    peak:
+      peakWh === undefined || peakSlot === undefined ? null : { importWh: peakWh, slot: peakSlot },
   };
 }
 

@@ -14,10 +14,13 @@ import {
   SlotPath,
   SlotRange,
   SlotSummary,
+  StatementQuery,
+  Statements,
   Status,
   WindowQuery,
 } from "./documents.ts";
 import { slotDetail, slotSummary } from "./slot-views.ts";
+import { listStatements } from "./statement-views.ts";
 
 const tags = ["market"];
 
@@ -36,6 +39,7 @@ export function installMarketRoutes(app: OpenAPIHono<ApiEnv>, context: ApiContex
   installRegionRoutes(app, context);
   installSlotRoutes(app, context);
   installSummaryRoutes(app, context);
+  installStatementRoute(app, context);
 }
 
 function installRegionRoutes(app: OpenAPIHono<ApiEnv>, context: ApiContext): void {
@@ -202,6 +206,33 @@ function installSummaryRoutes(app: OpenAPIHono<ApiEnv>, context: ApiContext): vo
       const summary = readModel.communitySummary(c.req.valid("query").window);
       if (summary === null) throw groupSmall("the community");
       return c.json(summary, 200);
+    },
+  );
+}
+
+function installStatementRoute(app: OpenAPIHono<ApiEnv>, context: ApiContext): void {
+  const { genesis, readModel } = context;
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/api/v1/regions/{id}/statements",
+      operationId: "listRegionStatements",
+      tags,
+      summary: "What a region's market days or months came to, newest first",
+      description: "`from` and `to` are days, inclusive; a month counts where a day of it does.",
+      request: { params: RegionPath, query: StatementQuery },
+      responses: { 200: json(Statements, "statements"), ...refusals(400, 403, 404) },
+    }),
+    async (c) => {
+      const { regionIndex } = context.region(c.req.valid("param").id);
+      context.requireShown(regionIndex);
+      const isMetered = readModel.layout(regionIndex).hasProduction.includes(true);
+      const production = isMetered ? "metered" : "none";
+      const { statements } = context.options;
+      const owner = { regionIndex, memberIndex: null };
+      const shown = { production, slotS: genesis.slotS } as const;
+      const query = c.req.valid("query");
+      return c.json(await listStatements({ statements, owner, query, shown }), 200);
     },
   );
 }

@@ -11,8 +11,6 @@ import { type ApiContext, type ApiEnv, unknown } from "./context.ts";
 import {
   BillLine,
   BillProofAnswer,
-  DailyStatement,
-  DayRange,
   EnergySummary,
   json,
   LeafPath,
@@ -20,12 +18,14 @@ import {
   refusals,
   SESSION_SECURITY,
   SlotRange,
+  StatementQuery,
+  Statements,
   WindowQuery,
 } from "./documents.ts";
 import { slotRange } from "./market-routes.ts";
 import type { Member } from "./sessions.ts";
 import { billLine } from "./slot-views.ts";
-import { energySummary } from "./summary.ts";
+import { listStatements } from "./statement-views.ts";
 
 const common = { method: "get" as const, tags: ["member"], security: SESSION_SECURITY };
 
@@ -96,27 +96,19 @@ function installStatementRoute(app: OpenAPIHono<ApiEnv>, context: ApiContext): v
       ...common,
       path: "/api/v1/me/statements",
       operationId: "listMyStatements",
-      summary: "What each market day came to, newest first; `from` and `to` are days, inclusive",
-      request: { query: DayRange },
-      responses: { 200: json(z.array(DailyStatement), "statements"), ...refusals(400, 401) },
+      summary: "What each market day or month came to, newest first, against the retailer alone",
+      description: "`from` and `to` are days, inclusive; a month counts where a day of it does.",
+      request: { query: StatementQuery },
+      responses: { 200: json(Statements, "statements"), ...refusals(400, 401) },
     }),
     async (c) => {
-      const member = await context.requireMember(c);
-      const { from, to, limit } = c.req.valid("query");
-      const { hasProduction } = context.readModel.layout(member.regionIndex);
-      const production = hasProduction[member.memberIndex] ? "metered" : "none";
-      const found = await context.options.statements.list({
-        ...member,
-        fromDay: from ?? "0000-00-00",
-        toDay: to ?? "9999-99-99",
-        limit,
-      });
-      return c.json(
-        found.map(({ day, totals }) => {
-          return { day, summary: energySummary({ window: "day", totals, production }) };
-        }),
-        200,
-      );
+      const owner = await context.requireMember(c);
+      const { hasProduction } = context.readModel.layout(owner.regionIndex);
+      const production = hasProduction[owner.memberIndex] ? "metered" : "none";
+      const { statements } = context.options;
+      const shown = { production, slotS: context.genesis.slotS } as const;
+      const query = c.req.valid("query");
+      return c.json(await listStatements({ statements, owner, query, shown }), 200);
     },
   );
 }

@@ -8,14 +8,28 @@
  */
 import type { ChainReader } from "../chain/access.ts";
 import { assert, GridError } from "../primitives/errors.ts";
-import { AGGREGATE_METERS_MIN } from "../primitives/limits.ts";
 import { type Slot, slot, slotAt, unixSeconds } from "../primitives/units.ts";
 import type { EnergySummary, EnergyWindow } from "../wire/api.ts";
 import type { SlotRecord } from "../wire/slot-record.ts";
 import { type MarketCalendar, type MarketDay, marketCalendar } from "./market-day.ts";
-import { cumulativeAt, forEachRecord, rolledUpTo, type StatementStore } from "./statements.ts";
+import {
+  COMMUNITY,
+  cumulativeAt,
+  forEachRecord,
+  rolledUpTo,
+  type StatementStore,
+} from "./statements.ts";
 import { energySummary } from "./summary.ts";
-import { groupTotals, type RegionLayout, regionLayout, TotalsTable } from "./totals.ts";
+import {
+  greaterPeak,
+  groupTotals,
+  type Peak,
+  type RegionLayout,
+  regionLayout,
+  regionsShownTogether,
+  slotImports,
+  TotalsTable,
+} from "./totals.ts";
 
 export type ReadModel = {
   /** Settles when the past is added up; rejects where it cannot be read. */
@@ -46,10 +60,18 @@ export function createReadModel({
   const { genesis } = chain;
   const calendar = marketCalendar({ timeZone, slotS: genesis.slotS });
   const regions = genesis.regions.map((_, i) => new RegionSums(regionLayout(genesis, i)));
+  const shown = regionsShownTogether(regions.map(({ layout }) => layout));
+  const community: Community = {
+    shown: shown.map(({ regionIndex }) => regions[regionIndex]!),
+    peaks: new CommunityPeaks(),
+  };
   const waiting: SlotRecord[] = [];
   let open: "warming" | "live" = "warming";
   const take = (record: SlotRecord) => {
-    regions[record.regionIndex]!.add(record, calendar.dayOf(record.slot));
+    const region = regions[record.regionIndex]!;
+    const day = calendar.dayOf(record.slot);
+    if (!region.add(record, day) || !community.shown.includes(region)) return;
+    community.peaks.add({ slot: record.slot, importWh: regionImport(record, region), day });
   };
   const stop = chain.onBlock((block) => {
     if (open === "warming") waiting.push(...block.slotRecords);
@@ -58,7 +80,7 @@ export function createReadModel({
   const warm = async () => {
     const { lastClearedSlot } = chain.head();
     if (lastClearedSlot !== null) {
-      await warmUp({ chain, statements, calendar, regions, lastClearedSlot });
+      await warmUp({ chain, statements, calendar, regions, community, lastClearedSlot });
     }
     waiting.splice(0).forEach(take);
     open = "live";
@@ -79,9 +101,10 @@ export function createReadModel({
           ? layout.hasProduction.includes(true)
           : layout.hasProduction[memberIndex] === true;
       const totals = tables[window].row(memberIndex);
-      return energySummary({ window, totals, production: metered ? "metered" : "none" });
+      const production = metered ? "metered" : "none";
+      return energySummary({ window, totals, production, slotS: genesis.slotS });
     },
-    communitySummary: (window) => communitySummary(regions, window),
+    communitySummary: (window) => communitySummary(community, { window, slotS: genesis.slotS }),
     close: stop,
   };
 }
@@ -107,9 +130,9 @@ class RegionSums {
     this.#rolledUpTo = at;
   }
 
-  /** Adds a slot, unless it was added before. Slots come in order. */
-  add(record: SlotRecord, { day }: MarketDay): void {
-    if (this.lastRecord !== null && record.slot <= this.lastRecord.slot) return;
+  /** Adds a slot, unless it was added before: then false. Slots come in order. */
+  add(record: SlotRecord, { day }: MarketDay): boolean {
+    if (this.lastRecord !== null && record.slot <= this.lastRecord.slot) return false;
     const { last, today, all } = this.tables;
     last.clear();
     last.add(record);
@@ -118,7 +141,45 @@ class RegionSums {
     if (record.slot > this.#rolledUpTo) all.add(record);
     this.#day = day;
     this.lastRecord = record;
+    return true;
   }
+}
+
+type Community = {
+  readonly shown: readonly RegionSums[]; // regions whose sums make the community's
+  readonly peaks: CommunityPeaks;
+};
+
+/**
+ * What the shown regions drew at the same time. A slot's regions clear together, so a slot's sum
+ * only grows until the next one begins, and the greatest sum so far is the peak so far.
+ */
+class CommunityPeaks {
+  #day: string | null = null;
+  #last: Peak | null = null;
+  #today: Peak | null = null;
+  #all: Peak | null = null;
+
+  /** What was before anything that is added. */
+  seed(all: Peak | null): void {
+    this.#all = all;
+  }
+
+  add({ slot: at, importWh, day }: { slot: Slot; importWh: number; day: MarketDay }): void {
+    const before = this.#last?.slot === at ? this.#last.importWh : 0;
+    this.#last = { slot: at, importWh: before + importWh };
+    this.#today = day.day === this.#day ? greaterPeak(this.#today, this.#last) : this.#last;
+    this.#all = greaterPeak(this.#all, this.#last);
+    this.#day = day.day;
+  }
+
+  of(window: EnergyWindow): Peak | null {
+    return { last: this.#last, today: this.#today, all: this.#all }[window];
+  }
+}
+
+function regionImport(record: SlotRecord, { layout }: RegionSums): number {
+  return slotImports(record, layout)[layout.members]!;
 }
 
 async function warmUp({
@@ -126,12 +187,14 @@ async function warmUp({
   statements,
   calendar,
   regions,
+  community,
   lastClearedSlot,
 }: {
   chain: ChainReader;
   statements: StatementStore;
   calendar: MarketCalendar;
   regions: readonly RegionSums[];
+  community: Community;
   lastClearedSlot: Slot;
 }): Promise<void> {
   const { genesisTimeS, slotS } = chain.genesis;
@@ -147,7 +210,9 @@ async function warmUp({
   const genesisSlot = slotAt(unixSeconds(genesisTimeS), slotS);
   const unrolled = rolledUp === null ? genesisSlot : rolledUp.toSlot + 1;
   const fromSlot = slot(Math.min(today, unrolled));
+  const importWh = new Map<Slot, number>(); // of the shown regions together
   for (const [regionIndex, region] of regions.entries()) {
+    const isShown = community.shown.includes(region);
     if (rolledUp !== null) {
       region.rolledUpTo(rolledUp.toSlot);
       for (const memberIndex of [null, ...region.layout.hasProduction.keys()]) {
@@ -155,32 +220,33 @@ async function warmUp({
         region.tables.all.setRow(memberIndex, await cumulativeAt(statements, owner, rolledUp.day));
       }
     }
-    await forEachRecord({ chain, regionIndex, fromSlot, toSlot: lastClearedSlot }, (record) =>
-      region.add(record, calendar.dayOf(record.slot)),
-    );
+    await forEachRecord({ chain, regionIndex, fromSlot, toSlot: lastClearedSlot }, (record) => {
+      region.add(record, calendar.dayOf(record.slot));
+      if (!isShown) return;
+      const wh = (importWh.get(record.slot) ?? 0) + regionImport(record, region);
+      importWh.set(record.slot, wh);
+    });
+  }
+  if (rolledUp !== null && community.shown.length > 0) {
+    const { peak } = await cumulativeAt(statements, COMMUNITY, rolledUp.day);
+    community.peaks.seed(peak);
+  }
+  for (const [at, wh] of [...importWh].sort(([one], [two]) => one - two)) {
+    community.peaks.add({ slot: at, importWh: wh, day: calendar.dayOf(at) });
   }
 }
 
-/**
- * Regions too small to be shown alone count only where they are enough together: else the
- * community's sums less the regions' own would show them.
- */
 function communitySummary(
-  regions: readonly RegionSums[],
-  window: EnergyWindow,
+  { shown, peaks }: Community,
+  { window, slotS }: { window: EnergyWindow; slotS: number },
 ): EnergySummary | null {
-  const meters = (list: readonly RegionSums[]) =>
-    list.reduce((sum, region) => sum + region.layout.gridMeters, 0);
-  const small = regions.filter((region) => region.layout.gridMeters < AGGREGATE_METERS_MIN);
-  const shown =
-    meters(small) >= AGGREGATE_METERS_MIN
-      ? regions
-      : regions.filter((region) => !small.includes(region));
-  if (meters(shown) < AGGREGATE_METERS_MIN) return null;
+  if (shown.length === 0) return null;
   const metered = shown.some((region) => region.layout.hasProduction.includes(true));
+  const rows = shown.map((region) => region.tables[window].row(null));
   return energySummary({
     window,
-    totals: groupTotals(shown.map((region) => region.tables[window].row(null))),
+    totals: groupTotals(rows, peaks.of(window)),
     production: metered ? "metered" : "none",
+    slotS,
   });
 }

@@ -12,13 +12,26 @@ import { PAGE_ROWS_MAX } from "../primitives/limits.ts";
 import { type Slot, slot, slotAt, unixSeconds } from "../primitives/units.ts";
 import type { SlotRecord } from "../wire/slot-record.ts";
 import { type MarketCalendar, type MarketDay, marketCalendar } from "./market-day.ts";
-import { emptyTotals, joinTotals, regionLayout, type Totals, TotalsTable } from "./totals.ts";
+import {
+  emptyTotals,
+  greaterPeak,
+  groupTotals,
+  joinTotals,
+  type Peak,
+  regionLayout,
+  regionsShownTogether,
+  slotImports,
+  type Totals,
+  TotalsTable,
+} from "./totals.ts";
 
-/** Whose statement: a member's, or with null the region's own. */
+/** Whose statement: a member's, with null the region's own, with both null the community's. */
 export type StatementOwner = {
-  readonly regionIndex: number;
+  readonly regionIndex: number | null;
   readonly memberIndex: number | null;
 };
+/** The regions that are shown together, where there are any (`regionsShownTogether`). */
+export const COMMUNITY: StatementOwner = { regionIndex: null, memberIndex: null };
 export type Statement = StatementOwner & {
   readonly day: string; // YYYY-MM-DD
   readonly totals: Totals; // of the day
@@ -81,7 +94,7 @@ export class MemoryStatementStore implements StatementStore {
 }
 
 function keyOf({ regionIndex, memberIndex, day }: StatementOwner & { day: string }): string {
-  return `${regionIndex}/${memberIndex ?? "region"}/${day}`;
+  return `${regionIndex ?? "community"}/${memberIndex ?? "region"}/${day}`;
 }
 
 /** Statements written in one batch. */
@@ -109,15 +122,30 @@ export async function rollUpDays({
   const made: string[] = [];
   const rolledUp = await rolledUpTo({ statements, calendar });
   const genesisSlot = slotAt(unixSeconds(genesis.genesisTimeS), genesis.slotS);
+  const layouts = genesis.regions.map((_, regionIndex) => regionLayout(genesis, regionIndex));
+  const shown = regionsShownTogether(layouts);
   let previous = rolledUp?.day ?? null;
   let fromSlot = rolledUp === null ? genesisSlot : slot(rolledUp.toSlot + 1);
   for (;;) {
     const day = calendar.dayOf(fromSlot);
     if (day.toSlot > untilSlot) return made;
-    for (let regionIndex = 0; regionIndex < genesis.regions.length; regionIndex++) {
-      const table = new TotalsTable(regionLayout(genesis, regionIndex));
-      await forEachRecord({ chain, regionIndex, ...day }, (record) => table.add(record));
+    const importWh = new Map<Slot, number>(); // of the shown regions together
+    const rows: Totals[] = [];
+    for (const [regionIndex, layout] of layouts.entries()) {
+      const table = new TotalsTable(layout);
+      const isShown = shown.includes(layout);
+      await forEachRecord({ chain, regionIndex, ...day }, (record) => {
+        table.add(record);
+        if (!isShown) return;
+        const regionWh = slotImports(record, layout)[layout.members]!;
+        importWh.set(record.slot, (importWh.get(record.slot) ?? 0) + regionWh);
+      });
       await storeRegionDay({ statements, table, day: day.day, previous });
+      if (isShown) rows.push(table.row(null));
+    }
+    if (rows.length > 0) {
+      const totals = groupTotals(rows, peakOf(importWh));
+      await storeDay({ statements, day: day.day, previous, owner: COMMUNITY, totals });
     }
     await statements.completeDay(day.day);
     made.push(day.day);
@@ -164,14 +192,37 @@ async function storeRegionDay({
   const { regionIndex, members } = table.layout;
   const owners = [null, ...Array.from({ length: members }, (_, member) => member)];
   for (let from = 0; from < owners.length; from += STATEMENTS_PER_BATCH_MAX) {
-    const batch = owners.slice(from, from + STATEMENTS_PER_BATCH_MAX).map(async (memberIndex) => {
+    const batch = owners.slice(from, from + STATEMENTS_PER_BATCH_MAX).map((memberIndex) => {
       const owner = { regionIndex, memberIndex };
-      const before = await cumulativeAt(statements, owner, previous);
-      const totals = table.row(memberIndex);
-      return { ...owner, day, totals, cumulative: joinTotals({ before, after: totals }) };
+      return statementOf({ statements, day, previous, owner, totals: table.row(memberIndex) });
     });
     await statements.put(await Promise.all(batch));
   }
+}
+
+type StatementParts = {
+  readonly statements: StatementStore;
+  readonly day: string;
+  readonly previous: string | null; // the day before, where there is one
+  readonly owner: StatementOwner;
+  readonly totals: Totals;
+};
+
+async function statementOf(parts: StatementParts): Promise<Statement> {
+  const { statements, day, previous, owner, totals } = parts;
+  const before = await cumulativeAt(statements, owner, previous);
+  return { ...owner, day, totals, cumulative: joinTotals({ before, after: totals }) };
+}
+
+async function storeDay(parts: StatementParts): Promise<void> {
+  await parts.statements.put([await statementOf(parts)]);
+}
+
+/** @param importWh - by slot, in order */
+function peakOf(importWh: ReadonlyMap<Slot, number>): Peak | null {
+  let peak: Peak | null = null;
+  for (const [at, wh] of importWh) peak = greaterPeak(peak, { importWh: wh, slot: at });
+  return peak;
 }
 
 /** Everything up to the end of a stored day; nothing where `day` is null. */

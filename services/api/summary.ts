@@ -6,25 +6,31 @@
  * "community" counts what own region and neighbour regions covered as local: only the retailer is
  * outside. A community's ratios are those of its summed energies. Where a member feeds in without
  * a production meter, what the home used of it is unknown, and so are that member's ratios; in a
- * community's sums such a home counts with what its grid meter sees.
+ * community's sums such a home counts with what its grid meter sees. The peak is the slot that drew
+ * the most, as average power: null where there is no slot, zero where nothing was drawn.
  */
 import type { EnergySummary, Ratios } from "../wire/api.ts";
 import { type EnergyColumn, energyOf, moneyOf, type Totals } from "./totals.ts";
 
+/** @param options.slotS - slot length, seconds: makes the energy of a slot its average power */
 export function energySummary({
   window,
   totals,
   production,
+  slotS,
 }: {
   window: EnergySummary["window"];
   totals: Totals;
   /** metered: of a member with a production meter, or of a group that has one. */
   production: "metered" | "none";
+  slotS: number;
 }): EnergySummary {
   // Registers are cut to whole Wh one by one, so a difference of them may stand at -1.
   const energyWh = (column: EnergyColumn) => Math.max(0, energyOf(totals, column));
   const paidUc = moneyOf(totals, "paidUc");
   const earnedUc = moneyOf(totals, "earnedUc");
+  const retailerAloneUc = moneyOf(totals, "retailerAloneUc");
+  const { peak } = totals;
   return {
     window,
     fromSlot: totals.fromSlot,
@@ -44,8 +50,11 @@ export function energySummary({
     retailerSoldWh: energyWh("retailerSoldWh"),
     paidUc: paidUc.toString(),
     earnedUc: earnedUc.toString(),
-    retailerAloneUc: moneyOf(totals, "retailerAloneUc").toString(),
+    retailerAloneUc: retailerAloneUc.toString(),
     amountUc: (earnedUc - paidUc).toString(),
+    savingsUc: (earnedUc - paidUc - retailerAloneUc).toString(),
+    peakImportW: peak === null ? null : Math.round((peak.importWh * 3600) / slotS),
+    peakImportSlot: peak === null || peak.importWh === 0 ? null : peak.slot,
     ratios: ratios(totals, production),
   };
 }

@@ -5,8 +5,11 @@
  * Safe because every column is additive (a summary is computed from sums, never from summaries), so
  * days and regions can be added in any order, and a late bill corrects the sums exactly. A late
  * bill counts when it is settled, as a correction in accounting does: closed days stay closed.
+ * Peaks alone are not additive: over time the greater one counts, and what members draw at the same
+ * time is added up slot by slot, never from their peaks.
  */
 import { assert } from "../primitives/errors.ts";
+import { AGGREGATE_METERS_MIN } from "../primitives/limits.ts";
 import type { MicroCents } from "../primitives/units.ts";
 import { createRoster, type Roster } from "../settlement/roster.ts";
 import { BILL_KIND, type Bill } from "../wire/bill.ts";
@@ -43,10 +46,13 @@ export type Span = {
   readonly toSlot: number | null;
   readonly slots: number;
 };
+/** The slot that drew the most, the earliest of equals; its late bills are not in it. */
+export type Peak = { readonly importWh: number; readonly slot: number };
 /** One row of sums: a member's, a region's or a community's. */
 export type Totals = Span & {
   readonly energyWh: Float64Array; // by ENERGY_COLUMNS
   readonly moneyUc: BigInt64Array; // by MONEY_COLUMNS
+  readonly peak: Peak | null; // null where there is no slot yet
 };
 
 const E = Object.fromEntries(ENERGY_COLUMNS.map((name, i) => [name, i])) as {
@@ -63,11 +69,16 @@ export function emptyTotals(): Totals {
     slots: 0,
     energyWh: new Float64Array(ENERGY_COLUMNS.length),
     moneyUc: new BigInt64Array(MONEY_COLUMNS.length),
+    peak: null,
   };
 }
 
-/** Sums over groups of the same slots: members of a region, regions of a community. */
-export function groupTotals(rows: readonly Totals[]): Totals {
+/**
+ * Sums over groups of the same slots: members of a region, regions of a community.
+ *
+ * @param peak - of the group as a whole, which the rows do not tell
+ */
+export function groupTotals(rows: readonly Totals[], peak: Peak | null): Totals {
   const filled = rows.filter((row) => row.fromSlot !== null);
   const [first] = filled;
   if (first === undefined) return emptyTotals();
@@ -75,7 +86,11 @@ export function groupTotals(rows: readonly Totals[]): Totals {
     fromSlot: Math.min(...filled.map((row) => row.fromSlot!)),
     toSlot: Math.max(...filled.map((row) => row.toSlot!)),
     slots: Math.max(...filled.map((row) => row.slots)),
-    ...filled.slice(1).reduce<Columns>(addColumns, first),
+    ...filled.slice(1).reduce<Columns>(addColumns, {
+      energyWh: first.energyWh,
+      moneyUc: first.moneyUc,
+    }),
+    peak,
   };
 }
 
@@ -89,7 +104,14 @@ export function joinTotals({ before, after }: { before: Totals; after: Totals })
     toSlot: after.toSlot,
     slots: before.slots + after.slots,
     ...addColumns(before, after),
+    peak: greaterPeak(before.peak, after.peak),
   };
+}
+
+/** The earlier one of equals, given that `before` is. */
+export function greaterPeak(before: Peak | null, after: Peak | null): Peak | null {
+  if (before === null || after === null) return before ?? after;
+  return after.importWh > before.importWh ? after : before;
 }
 
 type Columns = Pick<Totals, "energyWh" | "moneyUc">;
@@ -145,22 +167,29 @@ export function regionLayout(genesis: Genesis, regionIndex: number): RegionLayou
   };
 }
 
+const NO_PEAK = -1; // Wh: below any slot's
+
 /** Sums of one region over a window: a row per member, then the region's own. */
 export class TotalsTable {
   readonly layout: RegionLayout;
   readonly #energyWh: Float64Array;
   readonly #moneyUc: BigInt64Array;
+  readonly #peakWh: Float64Array; // by row; NO_PEAK before the first slot
+  readonly #peakSlot: Float64Array;
   #span: Span = { fromSlot: null, toSlot: null, slots: 0 };
 
   constructor(layout: RegionLayout) {
     this.layout = layout;
     this.#energyWh = new Float64Array((layout.members + 1) * ENERGY_COLUMNS.length);
     this.#moneyUc = new BigInt64Array((layout.members + 1) * MONEY_COLUMNS.length);
+    this.#peakWh = new Float64Array(layout.members + 1).fill(NO_PEAK);
+    this.#peakSlot = new Float64Array(layout.members + 1);
   }
 
   clear(): void {
     this.#energyWh.fill(0);
     this.#moneyUc.fill(0n);
+    this.#peakWh.fill(NO_PEAK);
     this.#span = { fromSlot: null, toSlot: null, slots: 0 };
   }
 
@@ -172,6 +201,10 @@ export class TotalsTable {
       ...this.#span,
       energyWh: this.#energyWh.slice(energy, energy + ENERGY_COLUMNS.length),
       moneyUc: this.#moneyUc.slice(money, money + MONEY_COLUMNS.length),
+      peak:
+        this.#peakWh[at] === NO_PEAK
+          ? null
+          : { importWh: this.#peakWh[at]!, slot: this.#peakSlot[at]! },
     };
   }
 
@@ -180,6 +213,8 @@ export class TotalsTable {
     const at = memberIndex ?? this.layout.members;
     this.#energyWh.set(totals.energyWh, at * ENERGY_COLUMNS.length);
     this.#moneyUc.set(totals.moneyUc, at * MONEY_COLUMNS.length);
+    this.#peakWh[at] = totals.peak?.importWh ?? NO_PEAK;
+    this.#peakSlot[at] = totals.peak?.slot ?? 0;
     this.#span = { fromSlot: totals.fromSlot, toSlot: totals.toSlot, slots: totals.slots };
   }
 
@@ -210,6 +245,11 @@ export class TotalsTable {
       const known = bill.kind === BILL_KIND.late ? layout.hasProduction : producerKnown;
       this.#addBill(bill, known[bill.memberIndex] ? "known" : "unknown", record.mechanism);
     }
+    slotImports(record, layout).forEach((importWh, at) => {
+      if (importWh <= this.#peakWh[at]!) return;
+      this.#peakWh[at] = importWh;
+      this.#peakSlot[at] = record.slot;
+    });
     this.#span = {
       fromSlot: this.#span.fromSlot ?? record.slot,
       toSlot: record.slot,
@@ -252,6 +292,33 @@ export class TotalsTable {
     this.#moneyUc[member * MONEY_COLUMNS.length + column]! += amountUc;
     this.#moneyUc[this.layout.members * MONEY_COLUMNS.length + column]! += amountUc;
   }
+}
+
+/** What each member drew in the slot, Wh, and after them the region; late bills left out. */
+export function slotImports(
+  record: SlotRecord,
+  { roles, members }: Pick<RegionLayout, "roles" | "members">,
+): Float64Array {
+  const importWh = new Float64Array(members + 1);
+  for (const bill of record.bills) {
+    if (bill.kind === BILL_KIND.late || roles[bill.meterIndex] !== "grid") continue;
+    importWh[bill.memberIndex]! += bill.importWh;
+    importWh[members]! += bill.importWh;
+  }
+  return importWh;
+}
+
+/**
+ * Regions whose sums make the community's. Those too small to be shown alone count only where they
+ * are enough together: else the community's sums less the regions' own would show them.
+ */
+export function regionsShownTogether(layouts: readonly RegionLayout[]): readonly RegionLayout[] {
+  const meters = (list: readonly RegionLayout[]) =>
+    list.reduce((sum, layout) => sum + layout.gridMeters, 0);
+  const small = layouts.filter((layout) => layout.gridMeters < AGGREGATE_METERS_MIN);
+  const hidden = meters(small) < AGGREGATE_METERS_MIN;
+  const shown = hidden ? layouts.filter((layout) => !small.includes(layout)) : layouts;
+  return meters(shown) < AGGREGATE_METERS_MIN ? [] : shown;
 }
 
 /** What the energy would have come to with the retailer alone; negative: paid. */

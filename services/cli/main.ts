@@ -6,6 +6,7 @@ import { Command } from "commander";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
+import { marketCommand } from "./market.ts";
 import { metersCommand } from "./meters.ts";
 import { pairCommand } from "./pair.ts";
 import { nodeCommand } from "./run-node.ts";
@@ -27,6 +28,7 @@ Examples:
   gridlane init village                 a new community in ./village
   gridlane node --config village/gridlane.yaml
   gridlane status --json
+  gridlane market clear book.json       an order book of your own, cleared and proven
 
 Exit codes: 0 ok, 1 error, 2 usage, 3 config, 4 unhealthy.
 Data goes to stdout, everything else to stderr.`,
@@ -40,8 +42,12 @@ for (const command of [
   statusCommand(),
   doctorCommand(),
   pairCommand(),
+  marketCommand(),
 ]) {
-  program.addCommand(command.exitOverride().copyInheritedSettings(program));
+  for (const each of [command, ...command.commands]) {
+    each.exitOverride().copyInheritedSettings(program);
+  }
+  program.addCommand(command);
 }
 
 try {

@@ -158,7 +158,8 @@ function ticks(low: number, high: number): number[] {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, rough)));
   const step = [1, 2, 5, 10].find((factor) => factor * power >= rough)! * power;
   const found: number[] = [];
-  for (let at = Math.ceil(low / step) * step; at <= high; at += step) found.push(at);
+  // Adding 0 makes 0 of -0, which would be drawn with its sign.
+  for (let at = Math.ceil(low / step) * step + 0; at <= high; at += step) found.push(at);
   return found;
 }
 

@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { clearOffline } from "../market/offline.ts";
 import type { OfflineInput, OfflineOutput, OfflineRefusal } from "../market/offline-form.ts";
+import { twiceNamed } from "./json-names.ts";
 import { type MarketText, marketRowsFromCsv, marketRowsToCsv } from "./market-csv.ts";
 
 const zName = z.string().min(1).max(200);
@@ -117,10 +118,9 @@ export function clearMarketFile(file: {
 }): ClearedMarket {
   const read = file.format === "json" ? readJson(file.text) : marketRowsFromCsv(file.text);
   if ("refusal" in read) return read;
-  const parsed = MarketInput.safeParse(read.value, { reportInput: true });
-  const result = parsed.success
-    ? { input: parsed.data as OfflineInput, ...clearOffline(parsed.data as OfflineInput) }
-    : { refusal: shapeRefusal(parsed.error) };
+  const shaped = shapeOf(read.value);
+  const result =
+    "input" in shaped ? { input: shaped.input, ...clearOffline(shaped.input) } : shaped;
   if ("output" in result) return result;
   return { refusal: { ...result.refusal, path: read.placeOf(result.refusal.path) } };
 }
@@ -132,26 +132,78 @@ export function renderMarketOutput(output: OfflineOutput, format: MarketFormat):
 
 function readJson(text: string): MarketText {
   try {
-    return { value: JSON.parse(text), placeOf: (path) => path };
+    const json = text.replace(/^\uFEFF/, "");
+    const value: unknown = JSON.parse(json);
+    const twice = twiceNamed(json);
+    if (twice === null) return { value, placeOf: (path) => path };
+    return { refusal: { code: "field_duplicate", path: twice, value: null } };
   } catch (error) {
+    // The words are the parser's: where it stopped, and at what.
     const value = error instanceof Error ? error.message : null;
     return { refusal: { code: "json_malformed", path: "", value } };
   }
 }
 
-/** The first fault of the shape, in our words. */
-function shapeRefusal(error: z.ZodError): OfflineRefusal {
-  const issue = error.issues[0]!;
-  const unknown = issue.code === "unrecognized_keys" ? issue.keys[0]! : null;
-  const path = pathText(unknown === null ? issue.path : [...issue.path, unknown]);
-  return { code: shapeCode(issue), path, value: unknown ?? printable(issue.input) };
+type Shaped = { readonly input: OfflineInput } | { readonly refusal: OfflineRefusal };
+
+const zShell = z.strictObject({
+  regions: z.array(z.unknown()),
+  lines: z.array(z.unknown()),
+  rule: zRule,
+});
+const zRegionShell = z.strictObject({ id: zName, orders: z.array(z.unknown()) });
+
+/**
+ * What `MarketInput` says, judged part by part and only as far as the first fault: all faults of a
+ * hostile file at once would take far more memory than the file.
+ */
+function shapeOf(value: unknown): Shaped {
+  const shell = zShell.safeParse(value, { reportInput: true });
+  if (!shell.success) return { refusal: shapeRefusal(shell.error, []) };
+  for (const [r, given] of shell.data.regions.entries()) {
+    const region = zRegionShell.safeParse(given, { reportInput: true });
+    if (!region.success) return { refusal: shapeRefusal(region.error, ["regions", r]) };
+    const refusal = firstRefusal(zOrder, region.data.orders, ["regions", r, "orders"]);
+    if (refusal !== null) return { refusal };
+  }
+  const refusal = firstRefusal(zLine, shell.data.lines, ["lines"]);
+  return refusal === null ? { input: value as OfflineInput } : { refusal };
 }
 
-function shapeCode(issue: z.core.$ZodIssue): string {
-  if (issue.code === "unrecognized_keys") return "field_unknown";
-  if (issue.input === undefined) return "field_missing";
-  if (issue.code === "invalid_type") return "type_invalid";
-  return "value_invalid";
+function firstRefusal(
+  schema: z.ZodType,
+  list: readonly unknown[],
+  path: readonly PropertyKey[],
+): OfflineRefusal | null {
+  for (const [at, given] of list.entries()) {
+    const judged = schema.safeParse(given, { reportInput: true });
+    if (!judged.success) return shapeRefusal(judged.error, [...path, at]);
+  }
+  return null;
+}
+
+/** The first fault of the shape, in our words. */
+function shapeRefusal(error: z.ZodError, inside: readonly PropertyKey[]): OfflineRefusal {
+  const issue = error.issues[0]!;
+  const unknown = issue.code === "unrecognized_keys" ? issue.keys[0]! : null;
+  const path = pathText([...inside, ...issue.path, ...(unknown === null ? [] : [unknown])]);
+  if (unknown !== null) return { code: "field_unknown", path, value: unknown };
+  const value = valueAt(issue);
+  return { code: shapeCode(issue, value), path, value: printable(value) };
+}
+
+/** Of a union the issue holds the whole object, and its path ends at what tells its kinds apart. */
+function valueAt(issue: z.core.$ZodIssue): unknown {
+  const { input, path, code } = issue;
+  const name = path.at(-1);
+  const isObject = typeof input === "object" && input !== null;
+  if (code !== "invalid_union" || !isObject || name === undefined) return input;
+  return (input as Record<PropertyKey, unknown>)[name];
+}
+
+function shapeCode(issue: z.core.$ZodIssue, value: unknown): string {
+  if (value === undefined) return "field_missing";
+  return issue.code === "invalid_type" ? "type_invalid" : "value_invalid";
 }
 
 function pathText(path: readonly PropertyKey[]): string {
@@ -161,7 +213,10 @@ function pathText(path: readonly PropertyKey[]): string {
   }, "");
 }
 
+/** Lists and objects by their kind: how deep they are is the file's choice. */
 function printable(value: unknown): string | number | null {
   if (typeof value === "number" || typeof value === "string") return value;
-  return value === undefined || value === null ? null : JSON.stringify(value).slice(0, 80);
+  if (value === undefined || value === null) return null;
+  if (typeof value === "object") return Array.isArray(value) ? "a list" : "an object";
+  return String(value);
 }

@@ -22,7 +22,7 @@ const NUMBERS = new Set([
 ]);
 
 type Row = { readonly line: number; readonly cells: ReadonlyMap<string, string> };
-type Book = { id: string; orders: object[] };
+type Book = { readonly id: string; readonly orders: object[]; readonly at: number };
 
 /**
  * The rows as the value a JSON file would hold. Columns may stand in any order:
@@ -32,7 +32,7 @@ type Book = { id: string; orders: object[] };
 export function marketRowsFromCsv(text: string): MarketText {
   const table = readTable(text);
   if ("refusal" in table) return table;
-  const regions: Book[] = [];
+  const books = new Map<string, Book>(); // by region, in the order in which they first stand
   const lines: object[] = [];
   const rule: Record<string, unknown> = {};
   const places = new Map<string, number>();
@@ -40,15 +40,14 @@ export function marketRowsFromCsv(text: string): MarketText {
     const cell = (name: string) => row.cells.get(name) ?? "";
     const record = cell("record");
     if (record === "order") {
-      const at = regionAt(regions, cell("region"), places, row.line);
-      const { orders } = regions[at]!;
+      const { at, orders } = bookOf(books, cell("region"), places, row.line);
       places.set(`regions[${at}].orders[${orders.length}]`, row.line);
       orders.push(pick(row, ORDER_FIELDS));
     } else if (record === "line") {
       places.set(`lines[${lines.length}]`, row.line);
       lines.push(pick(row, LINE_FIELDS));
     } else if (record === "region") {
-      regionAt(regions, cell("region") || cell("id"), places, row.line);
+      bookOf(books, cell("region") || cell("id"), places, row.line);
     } else if (record === "rule") {
       places.set(`rule.${cell("field")}`, row.line);
       rule[cell("field")] = ruleValue(cell("field"), cell("value"));
@@ -57,6 +56,7 @@ export function marketRowsFromCsv(text: string): MarketText {
     }
   }
   const placeOf = (path: string) => placeInFile(path, places);
+  const regions = [...books.values()].map(({ id, orders }) => ({ id, orders }));
   return { value: { regions, lines, rule }, placeOf };
 }
 
@@ -73,11 +73,18 @@ function placeInFile(path: string, places: ReadonlyMap<string, number>): string 
   return line === undefined ? path : `line ${line}: ${path.slice(dot + 1)}`;
 }
 
-function regionAt(regions: Book[], id: string, places: Map<string, number>, line: number): number {
-  const found = regions.findIndex((region) => region.id === id);
-  if (found !== -1) return found;
-  places.set(`regions[${regions.length}]`, line);
-  return regions.push({ id, orders: [] }) - 1;
+function bookOf(
+  books: Map<string, Book>,
+  id: string,
+  places: Map<string, number>,
+  line: number,
+): Book {
+  const found = books.get(id);
+  if (found !== undefined) return found;
+  const book: Book = { id, orders: [], at: books.size };
+  books.set(id, book);
+  places.set(`regions[${book.at}]`, line);
+  return book;
 }
 
 /** The row's filled cells of these columns, numbers as numbers. */

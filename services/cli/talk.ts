@@ -17,6 +17,14 @@ export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+/** Data that may be long. A reader that has seen enough (`| head`) is no failure. */
+export function printText(text: string): void {
+  process.stdout.once("error", (failure: NodeJS.ErrnoException) => {
+    if (failure.code !== "EPIPE") throw failure;
+  });
+  process.stdout.write(text);
+}
+
 /** Talk for whoever watches; never parsed by anyone. */
 export function say(line: string): void {
   process.stderr.write(`${line}\n`);

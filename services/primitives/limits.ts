@@ -77,6 +77,8 @@ export const PAIRING_ATTEMPTS_MAX = 200;
 export const REQUEST_BYTES_MAX = 1024 * 1024;
 /** Slots or bills in one page of an answer. */
 export const PAGE_ROWS_MAX = 1000;
+/** Months of statements in one answer: each is added up from its days. */
+export const STATEMENT_MONTHS_MAX = 120;
 /** Fewer meters than this are never shown as an aggregate. */
 export const AGGREGATE_METERS_MIN = 5;
 /** Nesting of a canonical value. */
@@ -104,6 +106,8 @@ export const REPLAY_ROWS_MAX = 351_360;
 export const REPLAY_HOMES_MAX = 1024;
 /** One line of a replayed file, bytes. */
 export const REPLAY_LINE_BYTES_MAX = 65_536;
+/** An order book as a file, bytes: the text of the most orders of one region fits. */
+export const MARKET_FILE_BYTES_MAX = 256 * 1024 * 1024;
 
 assert(TRANSACTION_BYTES_MAX < BLOCK_BYTES_MAX, "the largest transaction must fit a block");
 assert(

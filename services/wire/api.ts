@@ -32,7 +32,7 @@ export const EnergyWindow = z.enum(["last", "today", "all"]);
 
 /** Where energy went and came from, with money, over a window. Own, or a whole community. */
 export const EnergySummary = z.object({
-  window: z.enum([...EnergyWindow.options, "day"]), // day: a daily statement's
+  window: z.enum([...EnergyWindow.options, "day", "month"]), // the latter two: a statement's
   fromSlot: z.int().nullable(), // null: nothing settled in the window yet
   toSlot: z.int().nullable(),
   slots: z.int(),
@@ -52,6 +52,10 @@ export const EnergySummary = z.object({
   earnedUc: zMoney, // >= 0
   retailerAloneUc: zMoney, // what the same energy would have come to without the community; signed
   amountUc: zMoney, // earned - paid, signed
+  savingsUc: zMoney, // amount - retailerAlone, signed: what the community was worth
+  /** The slot that drew the most, as its average power; of a group, what it drew together. */
+  peakImportW: zEnergy.nullable(), // null: nothing settled in the window yet
+  peakImportSlot: z.int().nullable(), // the earliest of equals; null where nothing was drawn
   ratios: Ratios,
 });
 
@@ -137,6 +141,7 @@ export const Status = z.object({
   chainVersion: z.int(),
   version: z.string(), // of the software
   currency: z.string(),
+  timeZone: z.string(), // IANA name: the community's days and months are of this zone
   slotS: z.int(),
   retailUcPerWh: z.int(),
   feedInUcPerWh: z.int(),
@@ -214,6 +219,18 @@ export const DailyStatement = z.object({
   summary: EnergySummary,
 });
 
+/** A month of daily statements, added up. */
+export const MonthlyStatement = z.object({
+  month: z.string().regex(/^\d{4}-\d{2}$/), // of market days, in the community's time zone
+  fromDay: z.string(), // the first and the last market day in it
+  toDay: z.string(),
+  days: z.int(),
+  complete: z.boolean(), // false while days of the month are still to come
+  summary: EnergySummary,
+});
+
+export const StatementPeriod = z.enum(["day", "month"]);
+
 export const PairingRequest = z.strictObject({ region: z.string(), member: z.string() });
 export const Pairing = z.object({ code: z.string(), expiresS: z.int() });
 export const SessionRequest = z.strictObject({ code: z.string().min(4).max(64) });
@@ -271,6 +288,7 @@ export type BillLine = z.output<typeof BillLine>;
 export type BillProofAnswer = z.output<typeof BillProofAnswer>;
 export type Me = z.output<typeof Me>;
 export type DailyStatement = z.output<typeof DailyStatement>;
+export type MonthlyStatement = z.output<typeof MonthlyStatement>;
 export type Session = z.output<typeof Session>;
 export type RefusalPage = z.output<typeof RefusalPage>;
 export type StreamBlock = z.output<typeof StreamBlock>;

@@ -188,6 +188,9 @@ function windowSummary(window: wire.EnergyWindow, scale: number): wire.EnergySum
     earnedUc: String(earnedUc),
     retailerAloneUc: String(exportWh * FEED_IN - importWh * RETAIL),
     amountUc: String(earnedUc - paidUc),
+    savingsUc: String(earnedUc - paidUc - (exportWh * FEED_IN - importWh * RETAIL)),
+    peakImportW: Math.round(1900 * scale),
+    peakImportSlot: LAST_SLOT,
     ratios: {
       selfSufficiencyOwn: ownUseWh / (ownUseWh + importWh),
       selfSufficiencyCommunity: (ownUseWh + boughtWh + neighbourBoughtWh) / (ownUseWh + importWh),
@@ -422,6 +425,7 @@ export async function startFixture(distDirectory: string): Promise<DashboardFixt
       chainVersion: 1,
       version: "0.1.0",
       currency: "EUR",
+      timeZone: "Europe/Vienna",
       slotS: SLOT_S,
       retailUcPerWh: RETAIL,
       feedInUcPerWh: FEED_IN,

@@ -63,7 +63,7 @@ describe.skipIf(!existsSync(CHROMIUM))("dashboard", () => {
       viewport: look.viewport ?? DESKTOP,
       colorScheme: look.colorScheme ?? "light",
       locale: "en-GB",
-      timezoneId: "Europe/Vienna",
+      timezoneId: "America/Los_Angeles", // far from the community, whose times are shown
       reducedMotion: "reduce",
     });
     const page = await context.newPage();

@@ -1,7 +1,14 @@
 /** Method: days of a zone with daylight saving, of others, and the laws of a calendar. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { clockText, dateText, dayOf, hourTicks, spanText } from "../../dashboard/src/model/day.ts";
+import {
+  clockText,
+  dateText,
+  dayOf,
+  hourTicks,
+  knownZone,
+  spanText,
+} from "../../dashboard/src/model/day.ts";
 
 const VIENNA = "Europe/Vienna";
 const utcS = (text: string) => Date.parse(text) / 1000;
@@ -54,4 +61,10 @@ test("slots and days are read in the zone's own time", () => {
   const startS = utcS("2025-06-17T12:15Z");
   expect(spanText({ startS, endS: startS + 900 }, zone)).toBe("14:15–14:30");
   expect(dateText(startS, zone)).toBe("Tue 17 June");
+});
+
+test("a zone that this machine's data lacks falls back, and is not drawn wrong", () => {
+  const otherwise = "Asia/Tokyo";
+  expect(knownZone({ timeZone: VIENNA, otherwise })).toBe(VIENNA);
+  expect(knownZone({ timeZone: "Europe/Newtown", otherwise })).toBe(otherwise);
 });

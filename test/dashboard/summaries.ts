@@ -66,6 +66,9 @@ export function sumsOf(more: Partial<EnergySummary>): EnergySummary {
     earnedUc: "0",
     retailerAloneUc: "0",
     amountUc: "0",
+    savingsUc: "0",
+    peakImportW: 0,
+    peakImportSlot: null,
     ratios: {
       selfSufficiencyOwn: null,
       selfSufficiencyCommunity: null,

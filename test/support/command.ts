@@ -17,11 +17,18 @@ export type Command = {
   kill(signal: NodeJS.Signals): Promise<number | NodeJS.Signals>;
 };
 
-export function gridlane(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Command {
+/** @param input - what stands on its standard input, to the end; without it there is none */
+export function gridlane(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+  input: string | Uint8Array | null = null,
+): Command {
   const child = spawn(process.execPath, ["bin/gridlane.mjs", ...args], {
     env: { ...process.env, NO_COLOR: "1", ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [input === null ? "ignore" : "pipe", "pipe", "pipe"],
   });
+  child.stdin?.on("error", () => {}); // a command may refuse before it has read everything
+  child.stdin?.end(input);
   const text = { stdout: "", stderr: "" };
   const watchers = new Set<() => void>();
   for (const name of ["stdout", "stderr"] as const) {
@@ -66,8 +73,9 @@ export function gridlane(args: readonly string[], environment: NodeJS.ProcessEnv
 export async function run(
   args: readonly string[],
   environment: NodeJS.ProcessEnv = {},
+  input: string | Uint8Array | null = null,
 ): Promise<{ code: number | NodeJS.Signals; stdout: string; stderr: string }> {
-  const command = gridlane(args, environment);
+  const command = gridlane(args, environment, input);
   const code = await command.ended;
   return { code, stdout: command.stdout(), stderr: command.stderr() };
 }

@@ -106,7 +106,7 @@ type Scales = NonNullable<NonNullable<LineChartConfiguration["options"]>["scales
 
 function scales(model: PriceChartModel, colours: Colours, day: Day): Scales {
   const { lowUcPerWh, highUcPerWh } = range(model);
-  const everyHour = hourTicks(day, { everyHours: 1, zone: locale.ZONE });
+  const everyHour = hourTicks(day, { everyHours: 1, zone: locale.zone() });
   const labels = new Map(everyHour.map((tick) => [tick.atS, tick.label]));
   return {
     x: {
@@ -123,7 +123,7 @@ function scales(model: PriceChartModel, colours: Colours, day: Day): Scales {
       },
       afterBuildTicks: (axis) => {
         const everyHours = axis.width < PHONE_PX ? 6 : 3;
-        const ticks = hourTicks(day, { everyHours, zone: locale.ZONE });
+        const ticks = hourTicks(day, { everyHours, zone: locale.zone() });
         axis.ticks = ticks.map((tick) => ({ value: tick.atS }));
       },
     },

@@ -80,6 +80,17 @@ export function dateText(timeS: number, zone: Zone): string {
   return formatter(zone.locale, zone.timeZone, options).format(timeS * 1000);
 }
 
+/** The zone, or the other where this browser's time-zone data is too old to know it. */
+export function knownZone(asked: { timeZone: string; otherwise: string }): string {
+  const { timeZone, otherwise } = asked;
+  try {
+    formatter("en-US", timeZone, FIELDS);
+    return timeZone;
+  } catch {
+    return otherwise;
+  }
+}
+
 const formatters = new Map<string, Intl.DateTimeFormat>();
 
 function formatter(

@@ -1,15 +1,26 @@
-/** How this browser reads numbers and times. The words are English, so the locale is one of its. */
-import type { Zone } from "../model/day.ts";
+/**
+ * How this browser reads numbers and times. The words are English, so the locale is one of its; the
+ * days and clocks are the community's, wherever it is looked at from.
+ */
+import { computed } from "@preact/signals";
 import * as day from "../model/day.ts";
+import { knownZone, type Zone } from "../model/day.ts";
 import * as numbers from "../model/numbers.ts";
 import { status } from "./market.ts";
 
 const LOCALE = navigator.languages.find((language) => /^en\b/i.test(language)) ?? "en-GB";
 
-export const ZONE: Zone = {
-  locale: LOCALE,
-  timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-};
+/** The browser's, until the status is there; nothing with a time is drawn before. */
+const BROWSER_TIME_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const timeZone = computed(() => {
+  const named = status.value.value?.timeZone ?? BROWSER_TIME_ZONE;
+  return knownZone({ timeZone: named, otherwise: BROWSER_TIME_ZONE });
+});
+
+/** Where and how times are read. */
+export function zone(): Zone {
+  return { locale: LOCALE, timeZone: timeZone.value };
+}
 
 /** kWh, without the unit */
 export const energy = (energyWh: number) => numbers.energyText(energyWh, LOCALE);
@@ -17,9 +28,9 @@ export const energy = (energyWh: number) => numbers.energyText(energyWh, LOCALE)
 export const price = (priceUcPerWh: number) => numbers.priceText(priceUcPerWh, LOCALE);
 export const count = (value: number) => numbers.countText(value, LOCALE);
 export const share = (ratio: number | null) => numbers.shareText(ratio, LOCALE);
-export const clock = (timeS: number) => day.clockText(timeS, ZONE);
-export const date = (timeS: number) => day.dateText(timeS, ZONE);
-export const span = (slot: { startS: number; endS: number }) => day.spanText(slot, ZONE);
+export const clock = (timeS: number) => day.clockText(timeS, zone());
+export const date = (timeS: number) => day.dateText(timeS, zone());
+export const span = (slot: { startS: number; endS: number }) => day.spanText(slot, zone());
 
 export function money(amountUc: bigint): string {
   return numbers.moneyText({ amountUc, currency: currency(), locale: LOCALE, sign: "negative" });

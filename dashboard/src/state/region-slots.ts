@@ -5,7 +5,7 @@ import { type Day, dayOf } from "../model/day.ts";
 import { SLOTS_KEPT_MAX } from "../model/slots.ts";
 import { api } from "./api-client.ts";
 import { type Loadable, useResource } from "./loadable.ts";
-import { ZONE } from "./locale.ts";
+import { zone } from "./locale.ts";
 import { slotsByRegion, takeSlots } from "./market.ts";
 import { gaps } from "./stream.ts";
 
@@ -35,8 +35,8 @@ export function useRegionSlots(region: string, status: Status): RegionSlots {
   };
 }
 
-/** The local day of the last cleared slot; before the first one, of the market's time. */
+/** The community's day of the last cleared slot; before the first one, of the market's time. */
 export function marketDay(status: Status): Day {
   const timeS = status.lastSlot === null ? status.marketTimeS : status.lastSlot * status.slotS;
-  return dayOf(timeS, ZONE.timeZone);
+  return dayOf(timeS, zone().timeZone);
 }

@@ -10,29 +10,16 @@
  * community microgrid (IEEE PES General Meeting).
  */
 import { assert } from "../../primitives/errors.ts";
-import { floorDivide, shareMoney } from "../ration.ts";
-import {
-  netAmounts,
-  type Residuals,
-  type ResidualTotals,
-  type RetailerPrices,
-  residualTotals,
-  type Sharing,
-  splitProRata,
-} from "./residuals.ts";
-
-export type MidMarketRate = Sharing & {
-  readonly totals: ResidualTotals;
-  readonly buyersPayUc: bigint; // over totals.importWh this is the buyers' rate
-  readonly sellersGetUc: bigint; // over totals.exportWh this is the sellers' rate
-};
+import { floorDivide } from "../ration.ts";
+import { type RateSharing, shareByRate } from "./rate-sharing.ts";
+import { type Residuals, type RetailerPrices, residualTotals } from "./residuals.ts";
 
 /**
  * @param parts - residuals per meter (Wh) and the retailer's prices, feed-in <= retail
  * @returns with feed-in <= retail nobody is worse off than with the retailer alone: a share that
  *   is rounded stays between the whole numbers around its quota, and that bill is a whole number
  */
-export function midMarketRate(parts: Residuals & RetailerPrices): MidMarketRate {
+export function midMarketRate(parts: Residuals & RetailerPrices): RateSharing {
   const { retailUcPerWh, feedInUcPerWh } = parts;
   assert(Number.isSafeInteger(retailUcPerWh), "the retail price must be a safe integer");
   assert(Number.isSafeInteger(feedInUcPerWh), "the feed-in price must be a safe integer");
@@ -40,19 +27,5 @@ export function midMarketRate(parts: Residuals & RetailerPrices): MidMarketRate 
   const retail = BigInt(retailUcPerWh);
   const feedIn = BigInt(feedInUcPerWh);
   const tradeUc = floorDivide(BigInt(totals.tradedWh) * (retail + feedIn), 2n);
-  const shortUc = BigInt(totals.importWh - totals.tradedWh) * retail;
-  const surplusUc = BigInt(totals.exportWh - totals.tradedWh) * feedIn;
-  const buyersPayUc = tradeUc + shortUc;
-  const sellersGetUc = tradeUc + surplusUc;
-  return {
-    ...splitProRata(parts, totals),
-    amountUc: netAmounts(
-      shareMoney({ totalUc: sellersGetUc, weights: parts.exportWh }),
-      shareMoney({ totalUc: buyersPayUc, weights: parts.importWh }),
-    ),
-    retailerUc: shortUc - surplusUc,
-    totals,
-    buyersPayUc,
-    sellersGetUc,
-  };
+  return shareByRate(parts, { totals, tradeUc, retail, feedIn });
 }

@@ -11,24 +11,16 @@
  * the one that balances.
  */
 import { assert } from "../../primitives/errors.ts";
-import { floorDivide, shareMoney } from "../ration.ts";
+import { floorDivide } from "../ration.ts";
+import { type RateSharing, shareByRate } from "./rate-sharing.ts";
 import {
-  netAmounts,
   type Residuals,
   type ResidualTotals,
   type RetailerPrices,
   residualTotals,
-  type Sharing,
-  splitProRata,
 } from "./residuals.ts";
 
 const PPM = 1_000_000n;
-
-export type SupplyDemandRatio = Sharing & {
-  readonly totals: ResidualTotals;
-  readonly buyersPayUc: bigint; // over totals.importWh this is the buyers' rate
-  readonly sellersGetUc: bigint; // over totals.exportWh this is the sellers' rate
-};
 
 /**
  * @param parts - residuals per meter (Wh); 0 <= feed-in <= retail, for the ratio of prices is
@@ -36,7 +28,7 @@ export type SupplyDemandRatio = Sharing & {
  */
 export function supplyDemandRatio(
   parts: Residuals & RetailerPrices & { readonly compensationPpm?: number },
-): SupplyDemandRatio {
+): RateSharing {
   const { retailUcPerWh, feedInUcPerWh } = parts;
   const compensationPpm = parts.compensationPpm ?? 0;
   assert(feedInUcPerWh >= 0, "the feed-in price must not be negative");
@@ -45,26 +37,12 @@ export function supplyDemandRatio(
   const totals = residualTotals(parts);
   const retail = BigInt(retailUcPerWh);
   const feedIn = BigInt(feedInUcPerWh);
-  const insideUc = moneyInside(totals, {
+  const tradeUc = moneyInside(totals, {
     retail,
     feedIn,
     compensationPpm: BigInt(compensationPpm),
   });
-  const shortUc = BigInt(totals.importWh - totals.tradedWh) * retail;
-  const surplusUc = BigInt(totals.exportWh - totals.tradedWh) * feedIn;
-  const buyersPayUc = insideUc + shortUc;
-  const sellersGetUc = insideUc + surplusUc;
-  return {
-    ...splitProRata(parts, totals),
-    amountUc: netAmounts(
-      shareMoney({ totalUc: sellersGetUc, weights: parts.exportWh }),
-      shareMoney({ totalUc: buyersPayUc, weights: parts.importWh }),
-    ),
-    retailerUc: shortUc - surplusUc,
-    totals,
-    buyersPayUc,
-    sellersGetUc,
-  };
+  return shareByRate(parts, { totals, tradeUc, retail, feedIn });
 }
 
 /** What buyers pay sellers for the energy that stays inside, floored; all terms >= 0. */

@@ -6,9 +6,10 @@
  */
 import { readdir } from "node:fs/promises";
 import { Level } from "level";
+import { storeFailure } from "../../primitives/store-failure.ts";
 import type { KeyRange } from "./keys.ts";
 import { seal, unseal } from "./sealed.ts";
-import { corrupt, storeError } from "./store-errors.ts";
+import { chainStore, corrupt } from "./store-errors.ts";
 
 /** A key and its new value, or null to delete. */
 export type Change = { readonly key: string; readonly value: Uint8Array | null };
@@ -29,7 +30,7 @@ export async function openSealedLevel(directory: string): Promise<SealedLevel> {
   try {
     await level.open();
   } catch (failure) {
-    throw storeError(failure, directory);
+    throw storeFailure(failure, chainStore(directory));
   }
   return new SealedLevel(directory, level);
 }
@@ -38,7 +39,7 @@ export async function openSealedLevel(directory: string): Promise<SealedLevel> {
 async function refuseHeadless(directory: string): Promise<void> {
   const names = await readdir(directory).catch((failure: NodeJS.ErrnoException): string[] => {
     if (failure.code === "ENOENT") return [];
-    throw storeError(failure, directory);
+    throw storeFailure(failure, chainStore(directory));
   });
   const holdsData = names.some((name) => /^(MANIFEST-\d+|\d+\.(ldb|sst|log))$/.test(name));
   if (holdsData && !names.includes("CURRENT")) throw corrupt(directory, "CURRENT is missing");
@@ -107,7 +108,7 @@ export class SealedLevel {
     try {
       return await work();
     } catch (failure) {
-      throw storeError(failure, this.directory);
+      throw storeFailure(failure, chainStore(this.directory));
     }
   }
 }

@@ -1,12 +1,15 @@
 /** Method: answers against the genesis, the chain and each other; proofs are checked to the end. */
 import { expect, test } from "vitest";
+import { rollUpDays } from "../../../services/api/statements.ts";
 import { rootFromProof } from "../../../services/crypto/merkle.ts";
 import { bytesEqual, fromHex, toHex0x } from "../../../services/primitives/bytes.ts";
 import type {
   BillLine,
   BillProofAnswer,
+  DailyStatement,
   EnergySummary,
   Me,
+  MonthlyStatement,
   Region,
   SlotDetail,
   SlotSummary,
@@ -27,6 +30,7 @@ test("status and regions say what genesis, chain and oracle say", async () => {
   const meters = chain.genesis.regions.reduce((sum, region) => sum + region.meters.length, 0);
   expect(status).toMatchObject({
     networkId: "fixture-village",
+    timeZone: "Europe/Vienna",
     height: 2,
     appHash: toHex0x(chain.head().appHash),
     speed: 90,
@@ -119,6 +123,37 @@ test("my bills sum to my balance and summary, and their proofs hold", async () =
   expect(refused.message).toContain("one more block");
   harness.chain.commitEmpty();
   await harness.json(early, bearer(token));
+});
+
+test("statements by day and month: mine with a session, a region's if large enough", async () => {
+  const harness = await createHarness({ slots: 22 * 4 + 96 }); // from 02:00 in Vienna
+  await rollUpDays({ ...harness.options, untilSlot: harness.chain.head().lastClearedSlot! });
+  const token = await harness.signIn("harbour", 5);
+  const mine = "/api/v1/me/statements";
+  const days = await harness.json<DailyStatement[]>(mine, bearer(token));
+  expect(days.map(({ day }) => day)).toEqual(["2024-06-02", "2024-06-01"]);
+  const [month] = await harness.json<MonthlyStatement[]>(`${mine}?period=month`, bearer(token));
+  expect(month).toMatchObject({ month: "2024-06", days: 2, complete: false });
+  const all = await harness.json<EnergySummary>("/api/v1/me/summary?window=all", bearer(token));
+  expect(month!.summary).toEqual({ ...all, window: "month" });
+  const saved = BigInt(all.amountUc) - BigInt(all.retailerAloneUc);
+  expect(all.savingsUc).toBe(saved.toString());
+
+  const ofRegion = (id: string) => `/api/v1/regions/${id}/statements?period=month`;
+  const [whole] = await harness.json<MonthlyStatement[]>(ofRegion("harbour"));
+  expect(whole!.summary).toEqual({
+    ...(await harness.json<EnergySummary>("/api/v1/regions/harbour/summary?window=all")),
+    window: "month",
+  });
+  const small = harness.chain.genesis.regions[3]!.id;
+  expect(await harness.json(ofRegion(small), { status: 403 })).toMatchObject({
+    code: "group_small",
+  });
+  await harness.json(mine, { status: 401 });
+  for (const query of ["period=year", "period=month&limit=121", "from=2024-6-1"]) {
+    const refused = await harness.json(`${mine}?${query}`, { ...bearer(token), status: 400 });
+    expect(refused.code).toBe("argument_invalid");
+  }
 });
 
 test("bills of a range and a page; a late bill names both its slots", async () => {

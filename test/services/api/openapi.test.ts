@@ -56,6 +56,7 @@ function calls(token: string, slot: number): Record<string, { path?: string; ini
     getMe: own,
     getMySummary: { path: "/api/v1/me/summary?window=all", ...own },
     listMyStatements: own,
+    listRegionStatements: { path: "/api/v1/regions/meadow/statements?period=month" },
     listMyBills: { path: "/api/v1/me/bills?limit=5", ...own },
     getMyBillProof: { path: `/api/v1/me/bills/${slot - 1}/0/proof`, ...own },
     submitTransaction: { init: post({ raw: toHex0x(new Uint8Array([2, 1])) }) },
@@ -105,7 +106,7 @@ test("the document is sound: ids, parameters, descriptions, references", async (
   );
   const ids = operations.map(({ operation }) => operation.operationId);
   expect(new Set(ids).size).toBe(ids.length);
-  expect(ids.length).toBe(21);
+  expect(ids.length).toBe(22);
   for (const { path, operation } of operations) {
     const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();
     const declared = (operation.parameters ?? []).filter((parameter) => parameter.in === "path");

@@ -97,6 +97,40 @@ test("members sum to their region, regions to the community, in every window", a
   }
 });
 
+test("the community's peak is joint, however the model came to it", async () => {
+  const region = (id: string) => ({
+    id,
+    mechanism: "mid-market-rate" as const,
+    homes: Array(5).fill("plain"),
+  });
+  const chain = createChainFixture({ regions: [region("east"), region("west")] });
+  const live = createReadModel({ chain, statements: new MemoryStatementStore(), timeZone });
+  await live.warmed;
+  const clear = (east: number, west: number) =>
+    chain.clearSlot(({ importWh }, r) => importWh.fill([east, west][r]!));
+  for (let at = 0; at < 200; at++) {
+    if (at === 20) clear(90, 0);
+    else if (at === 40) clear(60, 60);
+    else if (at === 195) clear(0, 80);
+    else clear(1, 1);
+  }
+  const statements = new MemoryStatementStore();
+  await rollUpDays({ chain, statements, timeZone, untilSlot: chain.head().lastClearedSlot! });
+  const started = createReadModel({ chain, statements, timeZone });
+  await started.warmed;
+  const first = chain.firstSlot;
+  for (const model of [live, started]) {
+    const peaks = WINDOWS.map((window) => model.communitySummary(window)!);
+    // 5 homes of 1 Wh in either region; W are 4 times the Wh of a quarter of an hour.
+    expect(peaks.map((sums) => sums.peakImportW)).toEqual([40, 1600, 2400]);
+    expect(peaks.map((sums) => sums.peakImportSlot! - first)).toEqual([199, 195, 40]);
+  }
+  expect(live.summary({ regionIndex: 0, memberIndex: null, window: "all" })).toMatchObject({
+    peakImportW: 1800,
+    peakImportSlot: first + 20,
+  });
+});
+
 test("a small region counts in the community only where others hide it", async () => {
   const importsOf = async (homes: readonly number[]) => {
     const regions = homes.map((count, i) => ({

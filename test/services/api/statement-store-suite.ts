@@ -1,21 +1,22 @@
 /** What every StatementStore must do: the numbered requirements of `statements.ts`. */
 import { expect, test } from "vitest";
-import type { Statement, StatementStore } from "../../../services/api/statements.ts";
+import type {
+  Statement,
+  StatementOwner,
+  StatementStore,
+} from "../../../services/api/statements.ts";
 import { ENERGY_COLUMNS, MONEY_COLUMNS } from "../../../services/api/totals.ts";
 
-export function statementOf(
-  owner: { regionIndex: number; memberIndex: number | null },
-  day: string,
-  seed: number,
-): Statement {
+export function statementOf(owner: StatementOwner, day: string, seed: number): Statement {
   const totals = {
     fromSlot: seed,
     toSlot: seed + 95,
     slots: 96,
     energyWh: Float64Array.from(ENERGY_COLUMNS, (_, i) => (i % 4 === 3 ? -seed - i : seed * i)),
     moneyUc: BigInt64Array.from(MONEY_COLUMNS, (_, i) => BigInt(seed) * 10n ** BigInt(5 * i) - 7n),
+    peak: { importWh: 100 * seed, slot: seed + 41 },
   };
-  const empty = { fromSlot: null, toSlot: null, slots: 0 };
+  const empty = { fromSlot: null, toSlot: null, slots: 0, peak: null };
   return { ...owner, day, totals, cumulative: { ...totals, ...empty } };
 }
 
@@ -53,6 +54,7 @@ export function statementStoreSuite(open: () => Promise<StatementStore>): void {
       { regionIndex: 3, memberIndex: 13 },
       { regionIndex: 3, memberIndex: null },
       { regionIndex: 30, memberIndex: 12 },
+      { regionIndex: null, memberIndex: null },
     ];
     await store.put(
       [owner, ...neighbours].flatMap((who, w) =>

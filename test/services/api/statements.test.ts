@@ -4,12 +4,19 @@
  */
 import { describe, expect, test } from "vitest";
 import { LevelStatementStore } from "../../../services/api/level-statements.ts";
+import { listStatements } from "../../../services/api/statement-views.ts";
 import { MemoryStatementStore, rollUpDays } from "../../../services/api/statements.ts";
 import { regionLayout, TotalsTable } from "../../../services/api/totals.ts";
+import { encode } from "../../../services/primitives/codec.ts";
+import { STATEMENT_MONTHS_MAX } from "../../../services/primitives/limits.ts";
 import type { Slot } from "../../../services/primitives/units.ts";
+import type { DailyStatement, MonthlyStatement } from "../../../services/wire/api.ts";
 import { type ChainFixture, createChainFixture } from "../../support/chain-fixture.ts";
 import { openLevel } from "./level-fixture.ts";
 import { statementOf, statementStoreSuite } from "./statement-store-suite.ts";
+
+const timeZone = "Europe/Vienna";
+const member0 = { regionIndex: 0, memberIndex: 0 };
 
 describe("in memory", () => statementStoreSuite(async () => new MemoryStatementStore()));
 describe("on disk", () => {
@@ -19,10 +26,25 @@ describe("on disk", () => {
     const database = await openLevel();
     const store = new LevelStatementStore(database);
     await store.put([statementOf({ regionIndex: 0, memberIndex: 0 }, "2024-06-01", 1)]);
-    const key = "s/0000/00000/2024-06-01";
+    const key = "2/s/0000/00000/2024-06-01";
     await database.batch([{ type: "put", key, value: Uint8Array.of(0x80) }], { sync: true });
     const read = store.get({ regionIndex: 0, memberIndex: 0, day: "2024-06-01" });
     await expect(read).rejects.toMatchObject({ code: "bytes_malformed" });
+  });
+
+  test("statements of the first format are not read: their days are made again", async () => {
+    const database = await openLevel();
+    const old = [
+      { type: "put", key: "last-day", value: encode("2024-06-01") },
+      { type: "put", key: "s/0000/00000/2024-06-01", value: encode(Array(10).fill(null)) },
+    ] as const;
+    await database.batch([...old], { sync: true });
+    const statements = new LevelStatementStore(database);
+    const chain = hamletFrom("2024-05-31T22:00Z", 96);
+    const untilSlot = chain.head().lastClearedSlot!;
+    expect(await rollUpDays({ chain, statements, timeZone, untilSlot })).toEqual(["2024-06-01"]);
+    const made = await statements.get({ ...member0, day: "2024-06-01" });
+    expect(made?.totals.slots).toBe(96);
   });
 });
 
@@ -40,7 +62,6 @@ function hamletFrom(iso: string, slots: number): ChainFixture {
   return chain;
 }
 
-const timeZone = "Europe/Vienna";
 const region = { regionIndex: 0, memberIndex: null };
 
 test.each([
@@ -116,4 +137,76 @@ test("another time zone than the statements were made in is refused, with what t
   const elsewhere = rollUpDays({ chain, statements, timeZone: "Asia/Tokyo", untilSlot });
   await expect(elsewhere).rejects.toMatchObject({ code: "database_corrupt" });
   await expect(elsewhere).rejects.toThrow("was the time zone changed");
+});
+
+describe("months", () => {
+  const shown = { production: "metered", slotS: 900 } as const;
+  const query = { period: "month", limit: 12 } as const;
+
+  test("by the community's clocks: March is an hour short, and the sum of its days", async () => {
+    const chain = hamletFrom("2021-02-27T23:00Z", (1 + 31 + 2) * 96 - 4);
+    const statements = new MemoryStatementStore();
+    const untilSlot = chain.head().lastClearedSlot!;
+    await rollUpDays({ chain, statements, timeZone, untilSlot });
+    const list = (more: object) =>
+      listStatements({ statements, owner: member0, query: { ...query, ...more }, shown });
+    const months = (await list({})) as MonthlyStatement[];
+    const frames = months.map(({ summary, ...frame }) => ({ ...frame, slots: summary.slots }));
+    expect(frames).toEqual([
+      frame({ month: "2021-04", days: ["01", "02"], complete: false, slots: 2 * 96 }),
+      frame({ month: "2021-03", days: ["01", "31"], complete: true, slots: 31 * 96 - 4 }),
+      frame({ month: "2021-02", days: ["28", "28"], complete: true, slots: 96 }),
+    ]);
+    const days = (await list({ period: "day", limit: 99 })) as DailyStatement[];
+    const ofMarch = days.filter(({ day }) => day.startsWith("2021-03")).map((day) => day.summary);
+    const march = months[1]!.summary;
+    for (const column of ["importWh", "exportWh", "communitySoldWh", "slots"] as const) {
+      expect(march[column]).toBe(ofMarch.reduce((sum, day) => sum + day[column], 0));
+    }
+    for (const column of ["amountUc", "retailerAloneUc", "savingsUc"] as const) {
+      const sum = ofMarch.reduce((total, day) => total + BigInt(day[column]), 0n);
+      expect(march[column]).toBe(sum.toString());
+    }
+    expect(march.peakImportW).toBe(Math.max(...ofMarch.map((day) => day.peakImportW!)));
+    expect(BigInt(march.savingsUc) > 0n).toBe(true);
+
+    const named = async (more: object) =>
+      ((await list(more)) as MonthlyStatement[]).map(({ month }) => month);
+    expect(await named({ limit: 1 })).toEqual(["2021-04"]);
+    expect(await named({ from: "2021-03-31" })).toEqual(["2021-04", "2021-03"]);
+    expect(await named({ from: "2021-03-31", to: "2021-03-31" })).toEqual(["2021-03"]);
+    await expect(list({ limit: STATEMENT_MONTHS_MAX })).resolves.toHaveLength(3);
+    await expect(list({ limit: STATEMENT_MONTHS_MAX + 1 })).rejects.toMatchObject({
+      code: "argument_invalid",
+    });
+  });
+});
+
+function frame(month: { month: string; days: [string, string]; complete: boolean; slots: number }) {
+  const [from, to] = month.days;
+  return {
+    ...month,
+    fromDay: `${month.month}-${from}`,
+    toDay: `${month.month}-${to}`,
+    days: Number(to) - Number(from) + 1,
+  };
+}
+
+test("the community's peak is what its regions draw at once, in every statement", async () => {
+  const home = (id: string) => ({ ...HAMLET[0], id, homes: Array(5).fill("plain") });
+  const chain = createChainFixture({
+    regions: [home("east"), home("west")],
+    startS: Date.parse("2024-05-31T22:00Z") / 1000,
+  });
+  const draws = (at: number) => [at === 10 ? 90 : 0, at === 20 ? 80 : 0].map((wh) => wh + 5);
+  for (let at = 0; at < 96; at++) {
+    chain.clearSlot((columns, r) => columns.importWh.fill(at === 30 ? 60 : draws(at)[r]!));
+  }
+  const statements = new MemoryStatementStore();
+  await rollUpDays({ chain, statements, timeZone, untilSlot: chain.head().lastClearedSlot! });
+  const peak = async (regionIndex: number | null) =>
+    (await statements.get({ regionIndex, memberIndex: null, day: "2024-06-01" }))?.totals.peak;
+  expect(await peak(0)).toEqual({ importWh: 5 * 95, slot: chain.firstSlot + 10 });
+  expect(await peak(1)).toEqual({ importWh: 5 * 85, slot: chain.firstSlot + 20 });
+  expect(await peak(null)).toEqual({ importWh: 5 * 120, slot: chain.firstSlot + 30 });
 });

@@ -58,6 +58,7 @@ describe("seventeen measured homes", () => {
       window: "all",
       totals: table.row(null),
       production: "metered",
+      slotS: 3600,
     });
     expect(summary.slots).toBe(8760);
     expect(summary.consumptionWh / 1000).toBeCloseTo(reference.load_kwh, 0);
@@ -87,12 +88,12 @@ function oneSlot(change: (columns: Columns) => void) {
   });
   table.add(slotRecords[0]!);
   const of = (memberIndex: number | null, production: "metered" | "none") =>
-    energySummary({ window: "last", totals: table.row(memberIndex), production });
+    energySummary({ window: "last", totals: table.row(memberIndex), production, slotS: 900 });
   return { of, record: slotRecords[0]! };
 }
 
 test("a worked slot: who used whose sun, and the money against the retailer alone", () => {
-  const { of } = oneSlot(({ importWh, exportWh }) => {
+  const { of, record } = oneSlot(({ importWh, exportWh }) => {
     [exportWh[0], exportWh[1]] = [800, 1000]; // produced 1,000, used 200
     [importWh[3], importWh[4]] = [500, 600]; // demand 1,100 > supply 800
   });
@@ -106,6 +107,9 @@ test("a worked slot: who used whose sun, and the money against the retailer alon
     paidUc: "0",
     amountUc: "15200000",
     retailerAloneUc: "6400000", // at the feed-in price of 8,000
+    savingsUc: "8800000",
+    peakImportW: 0, // nothing drawn
+    peakImportSlot: null,
     ratios: {
       selfSufficiencyOwn: 1,
       selfSufficiencyCommunity: 1,
@@ -120,10 +124,14 @@ test("a worked slot: who used whose sun, and the money against the retailer alon
     paidUc: "11000000",
     amountUc: "-11000000",
     retailerAloneUc: "-15000000",
+    savingsUc: "4000000",
+    peakImportW: 2000, // 500 Wh in a quarter of an hour
+    peakImportSlot: record.slot,
     ratios: { selfSufficiencyOwn: null, selfConsumptionOwn: null, selfConsumptionCommunity: null },
   });
   const region = of(null, "metered");
   expect(region).toMatchObject({ consumptionWh: 1300, productionWh: 1000, missingReadings: 0 });
+  expect(region).toMatchObject({ savingsUc: "17600000", peakImportW: 4400 });
   expect(region.ratios).toEqual({
     selfSufficiencyOwn: 200 / 1300,
     selfSufficiencyCommunity: 1000 / 1300,
@@ -254,12 +262,16 @@ test("over a village's day, members sum to the region and money to the slot's en
     }
   }
   expect(neighboursUc).toBe(0n);
-  const community = groupTotals(tables.map((table) => table.row(null)));
+  const community = groupTotals(
+    tables.map((table) => table.row(null)),
+    null,
+  );
   expect(community).toMatchObject({ slots: 96, fromSlot: chain.firstSlot });
   const { amountUc, ...sums } = energySummary({
     window: "all",
     totals: community,
     production: "metered",
+    slotS: 900,
   });
   expect(BigInt(amountUc) + outsideUc).toBe(0n);
   expect(sums.communityBoughtWh).toBe(sums.communitySoldWh);
@@ -267,7 +279,7 @@ test("over a village's day, members sum to the region and money to the slot's en
   expect(sums.neighbourBoughtWh).toBeGreaterThan(0);
   for (const table of tables) {
     const rows = Array.from({ length: table.layout.members }, (_, m) => table.row(m));
-    expect(groupTotals(rows)).toEqual(table.row(null));
+    expect(groupTotals(rows, table.row(null).peak)).toEqual(table.row(null));
     const region = table.row(null);
     const [imported, exported] = [energyOf(region, "importWh"), energyOf(region, "exportWh")];
     const sourcesWh =
@@ -283,6 +295,47 @@ test("over a village's day, members sum to the region and money to the slot's en
   }
 });
 
+test("a peak is of one slot: earliest of equals, joint in a region, late bills out", () => {
+  const chain = createChainFixture({
+    regions: [{ id: "meadow", mechanism: "mid-market-rate", homes: HOMES }],
+  });
+  const table = new TotalsTable(regionLayout(chain.genesis, 0));
+  expect(table.row(null).peak).toBeNull();
+  const peaks = (
+    draws: readonly [number, number],
+    change: (columns: Columns) => void = () => {},
+  ) => {
+    const { slotRecords } = chain.clearSlot((columns) => {
+      columns.importWh.fill(0);
+      columns.exportWh.fill(0);
+      [columns.importWh[3], columns.importWh[4]] = draws;
+      change(columns);
+    });
+    table.add(slotRecords[0]!);
+    return [2, 3, null].map((member) => table.row(member).peak);
+  };
+  const at = chain.firstSlot;
+  expect(peaks([0, 0])).toEqual(Array(3).fill({ importWh: 0, slot: at }));
+  expect(peaks([700, 0])[2]).toEqual({ importWh: 700, slot: at + 1 });
+  peaks([700, 0]);
+  // Neither draws more than before, but together they do.
+  expect(peaks([400, 500])).toEqual([
+    { importWh: 700, slot: at + 1 },
+    { importWh: 500, slot: at + 3 },
+    { importWh: 900, slot: at + 3 },
+  ]);
+  const late = { slot: at as never, meterIndex: 3, importWh: 5000, exportWh: 0, quality: 0 };
+  expect(peaks([0, 0], (columns) => columns.late.push(late))[0]).toEqual({
+    importWh: 700,
+    slot: at + 1,
+  });
+  const stored = new TotalsTable(table.layout);
+  stored.setRow(2, table.row(2));
+  expect(stored.row(2)).toEqual(table.row(2));
+  stored.clear();
+  expect(stored.row(2).peak).toBeNull();
+});
+
 test("stretches of time join in order only; nothing joins with nothing", () => {
   const chain = createChainFixture();
   const table = new TotalsTable(regionLayout(chain.genesis, 0));
@@ -291,5 +344,5 @@ test("stretches of time join in order only; nothing joins with nothing", () => {
   expect(joinTotals({ before: emptyTotals(), after: first })).toEqual(first);
   expect(joinTotals({ before: first, after: emptyTotals() })).toEqual(first);
   expect(() => joinTotals({ before: first, after: first })).toThrow("do not overlap");
-  expect(groupTotals([])).toEqual(emptyTotals());
+  expect(groupTotals([], null)).toEqual(emptyTotals());
 });

@@ -202,6 +202,16 @@ test("the chart has a panel per region with asks, bids and price, and escapes na
   expect(marketChartSvg(escaped)).toContain("&lt;hill&gt; &amp; co: no trade");
 });
 
+test("the chart's axis has no negative zero", () => {
+  const bid = { id: "b", side: "bid", limitUcPerWh: -40, energyWh: 5 };
+  const ask = { id: "a", side: "ask", limitUcPerWh: 190, energyWh: 5 };
+  const market = clear({ ...json, regions: [{ id: "hill", orders: [bid, ask] }], lines: [] });
+  if ("refusal" in market) throw new Error("must clear");
+  const svg = marketChartSvg(market);
+  expect(svg).toMatch(/text-anchor="end">0<.*text-anchor="end">50</s);
+  expect(svg).not.toContain(">-0<");
+});
+
 test("the chart stops at its limit", () => {
   const regions = Array.from({ length: CHART_REGIONS_MAX + 1 }, (_, r) => ({
     id: `r${r}`,

@@ -315,7 +315,7 @@ const mutants: Mutant[] = [
   },
   {
     rule: "the short side pays retail for the rest",
-    file: "mechanisms/mid-market-rate.ts",
+    file: "mechanisms/rate-sharing.ts",
     from: "BigInt(totals.importWh - totals.tradedWh) * retail",
     to: "BigInt(totals.importWh) * retail",
     caughtBy: "the slot by hand",

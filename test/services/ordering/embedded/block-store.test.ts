@@ -24,7 +24,6 @@ import {
   openBlockStore,
   PRUNED_PER_COMMIT_MAX,
 } from "../../../../services/ordering/embedded/block-store.ts";
-import { storeError } from "../../../../services/ordering/embedded/store-errors.ts";
 import { utf8 } from "../../../../services/primitives/bytes.ts";
 import { unixSeconds } from "../../../../services/primitives/units.ts";
 import { headerHash } from "../../../../services/wire/header.ts";
@@ -151,7 +150,9 @@ describe("failures name what happened and what to do", () => {
       expect(JSON.parse(child.stdout)).toEqual({
         code: "database_locked",
         facts: { directory },
-        message: expect.stringMatching(/^another process uses .*: stop it, or name another/),
+        message: expect.stringMatching(
+          /^another process uses the chain's database in .*: stop it first/,
+        ),
       });
     });
   });
@@ -163,38 +164,6 @@ describe("failures name what happened and what to do", () => {
       code: "permission_denied",
       facts: { path: directory },
     });
-  });
-
-  test.each([
-    { code: "LEVEL_LOCKED", message: "IO error: lock /x/LOCK: busy", expected: "database_locked" },
-    { code: "LEVEL_CORRUPTION", message: "Corruption: bad block", expected: "database_corrupt" },
-    { code: "LEVEL_IO_ERROR", message: "IO error: No space left on device", expected: "disk_full" },
-    { code: "ENOSPC", message: "write", expected: "disk_full" },
-    { code: "LEVEL_IO_ERROR", message: "IO error: Disk quota exceeded", expected: "disk_full" },
-    { code: "EACCES", message: "mkdir", expected: "permission_denied" },
-    {
-      code: "LEVEL_IO_ERROR",
-      message: "IO error: Permission denied",
-      expected: "permission_denied",
-    },
-    { code: "LEVEL_IO_ERROR", message: "Read-only file system", expected: "permission_denied" },
-    { code: "LEVEL_IO_ERROR", message: "000005.ldb: No such file", expected: "database_corrupt" },
-  ])("$code ($message) is $expected, also as a cause", ({ code, message, expected }) => {
-    const failure = Object.assign(new Error(message), { code });
-    const wrapped = Object.assign(new Error("Database failed to open", { cause: failure }), {
-      code: "LEVEL_DATABASE_NOT_OPEN",
-    });
-    for (const error of [failure, wrapped]) {
-      const named = storeError(error, "/data");
-      expect(named).toMatchObject({ name: "GridError", code: expected });
-      expect((named as Error).message).toMatch(/^[^\n]*: [^\n]+$/); // one sentence with a fix
-      expect((named as Error).message).toContain("/data");
-    }
-  });
-
-  test("a bug stays what it is", () => {
-    const bug = new TypeError("x is undefined");
-    expect(storeError(bug, "/data")).toBe(bug);
   });
 });
 
