@@ -222,6 +222,11 @@ function billOf(slot: number): Bill {
     sellPriceUcPerWh: 19_000,
     amountUc: BigInt(uc) as Bill["amountUc"],
     quality: 0,
+    forwardBoughtWh: 0,
+    forwardSoldWh: 0,
+    forwardPriceUcPerWh: 0,
+    imbalanceBoughtWh: 0,
+    imbalanceSoldWh: 0,
   };
 }
 
