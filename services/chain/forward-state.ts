@@ -16,7 +16,7 @@
  *     positionSoldWh:     List[uint64, 2^16]
  *     auctionSlot:        List[uint64, 2^12]   rising; slots in which something traded or passed
  *     auctionPriceUcPerWh: List[uint32, 2^12]  two's complement
- *     flowSlot:           List[uint64, 2^25]   rising by slot, then line; lines that carry something
+ *     flowSlot:           List[uint64, 2^25]   rising by slot, then line; carrying lines
  *     flowLine:           List[uint32, 2^25]   by genesis
  *     flowWh:             List[uint64, 2^25]
  *     flowRentUc:         List[uint64, 2^25]

@@ -52,7 +52,7 @@ export function clearMarket(
   return answers;
 }
 
-/** The market's lines with the capacity that forward flows leave: less their own, plus the twin's. */
+/** The market's lines with the room that forward flows leave: less their own, plus the twin's. */
 function linesLeft({ genesis, market, forward }: Rules, offers: readonly Offer[]): readonly Line[] {
   const forwardWh = new Float64Array(genesis.lines.length);
   for (const { held } of offers) {

@@ -38,7 +38,7 @@ export type MarketRules = {
   readonly lineOfGenesis: Int32Array; // genesis line -> position in `lines`, -1: not in the market
 };
 
-/** The forward market: all regions are nodes, by index; only the coupled market's lines join them. */
+/** The forward market: all regions are nodes, by index; the coupled market's lines join them. */
 export type ForwardRules = {
   readonly law: ForwardLaw;
   readonly lines: readonly Line[]; // the market's, between regions

@@ -2,8 +2,8 @@
  * Every key of the application's store, built here and nowhere else. Safe because no family is a
  * prefix of another and numbers have a fixed width, so bytewise order is numeric order.
  *
- * State (handed back to `createApplication`): head, lane, forward, admission, pending. History (read by
- * those who want it, never by execution): slot, proof.
+ * State (handed back to `createApplication`): head, lane, forward, admission, pending. History
+ * (read by those who want it, never by execution): slot, proof.
  */
 import { assert } from "../primitives/errors.ts";
 import { REGIONS_MAX } from "../primitives/limits.ts";

@@ -7,6 +7,7 @@ import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
 import { metersCommand } from "./meters.ts";
+import { ordersCommand } from "./orders.ts";
 import { pairCommand } from "./pair.ts";
 import { nodeCommand } from "./run-node.ts";
 import { statusCommand } from "./status.ts";
@@ -40,6 +41,7 @@ for (const command of [
   statusCommand(),
   doctorCommand(),
   pairCommand(),
+  ordersCommand(),
 ]) {
   program.addCommand(command.exitOverride().copyInheritedSettings(program));
 }

@@ -1,7 +1,8 @@
 /**
  * A region's order book after delivery: one bid per grid meter with energy to buy after own use, at
- * the member's highest price, one ask per meter with energy to sell, at the lowest; and the retailer
- * as two orders of its own. What was traded forward and delivered is not in it (`forward.ts`).
+ * the member's highest price, one ask per meter with energy to sell, at the lowest; and the
+ * retailer as two orders of its own. What was traded forward and delivered is not in it
+ * (`forward.ts`).
  *
  * The retailer stands in every region's book, not behind one node that all regions share: over such
  * a node energy would be wheeled between regions past their lines, without fee or limit. Its orders

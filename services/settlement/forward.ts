@@ -3,12 +3,12 @@
  * leave the energy that the metered market still has to find or to place.
  *
  * Each side is judged by its own register: energy sold forward is delivered by export, energy
- * bought forward is taken by import. What was sold and not delivered must be bought, what was bought
- * and not taken must be sold; both go to the metered market at the member's standing limits, beside
- * ordinary import and export. So a meter's residual is metered net less position. What the market
- * finds of it counts for the deviation first, and only what the deviation leaves to the retailer
- * has the short or long price. More export than was sold, or more import than was bought, is no
- * deviation but ordinary energy: hedging a part costs nothing.
+ * bought forward is taken by import. What was sold and not delivered must be bought, what was
+ * bought and not taken must be sold; both go to the metered market at the member's standing limits,
+ * beside ordinary import and export. So a meter's residual is metered net less position. What the
+ * market finds of it counts for the deviation first, and only what the deviation leaves to the
+ * retailer has the short or long price. More export than was sold, or more import than was bought,
+ * is no deviation but ordinary energy: hedging a part costs nothing.
  *
  * A position is the member's; with several grid meters it is spread over them by what they metered
  * (largest remainder), and a deviation stands on the first.

@@ -4,10 +4,10 @@
  * Inside a region all energy has one price, so which source served which use moves no money; it is
  * named in a fixed order: own region first, then other regions, then the retailer. A region's
  * totals are shared over the fills by largest remainder. What the auction left unfilled was
- * delivered all the same, so it is bought from or sold to the retailer. A member's own use counts as
- * community energy at the slot's price on both sides: nothing for the member, and one formula for
- * every bill: price x (sold inside - bought inside) + feed-in x sold to - retail x bought from the
- * retailer.
+ * delivered all the same, so it is bought from or sold to the retailer. A member's own use counts
+ * as community energy at the slot's price on both sides: nothing for the member, and one formula
+ * for every bill: price x (sold inside - bought inside) + feed-in x sold to - retail x bought from
+ * the retailer.
  */
 import { ASK, BID } from "../market/orders.ts";
 import { shareProRata } from "../market/ration.ts";

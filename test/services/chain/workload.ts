@@ -1,7 +1,7 @@
 /**
  * Random but reproducible traffic for the market chain: reports of every region in step or out of
- * step, changes of limits, forward orders, late entries, and transactions that must fail. Equal seeds give equal
- * blocks.
+ * step, changes of limits, forward orders, late entries, and transactions that must fail. Equal
+ * seeds give equal blocks.
  */
 import type { Block } from "../../../services/chain/abci.ts";
 import { createPrng, type Prng } from "../../../services/primitives/prng.ts";
