@@ -33,7 +33,7 @@ export const COMMITTEE_MEMBERS_MAX = 32;
 /** [fork] Open forward orders of one member in one slot. */
 export const FORWARD_ORDERS_PER_MEMBER_MAX = 32;
 /** [fork] Open forward orders of one region in one slot. Bounds one forward auction. */
-export const FORWARD_ORDERS_PER_SLOT_MAX = 16_384;
+export const FORWARD_ORDERS_PER_SLOT_MAX = 8192;
 /** [fork] Open forward orders and unsettled positions of one region, all slots together. */
 export const FORWARD_ORDERS_PER_REGION_MAX = 65_536;
 /** [fork] How many slots past the next one to clear may have orders: 42 days of quarter hours. */
@@ -127,7 +127,8 @@ assert(
 assert(
   BigInt(SLOT_ENERGY_WH_MAX) *
     BigInt(PRICE_UC_PER_WH_MAX) *
-    BigInt(METERS_PER_REGION_MAX + FORWARD_ORDERS_PER_SLOT_MAX) <
+    // An undelivered Wh costs the short price, at most twice the range above retail.
+    BigInt(METERS_PER_REGION_MAX + 3 * FORWARD_ORDERS_PER_SLOT_MAX) <
     2n ** 63n,
   "a region's money must fit 64 bits",
 );
