@@ -4,6 +4,8 @@ import { fromHex, toHex, toHex0x } from "../primitives/bytes.ts";
 import { readingCodeName, transactionCodeName } from "../wire/refusals.ts";
 import type { ApiContext, ApiEnv } from "./context.ts";
 import {
+  AccountNonce,
+  AddressPath,
   json,
   jsonBody,
   OPERATOR_SECURITY,
@@ -34,6 +36,24 @@ export function installChainRoutes(app: OpenAPIHono<ApiEnv>, context: ApiContext
       const { hash, code, height } = await writer.submit(fromHex(c.req.valid("json").raw));
       return c.json(
         { hash: toHex0x(hash), code, codeName: transactionCodeName(code), height },
+        200,
+      );
+    },
+  );
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/api/v1/accounts/{address}/nonce",
+      operationId: "getNonce",
+      tags,
+      summary: "The nonce of an address's next transaction; 0 for one that is no member's",
+      request: { params: AddressPath },
+      responses: { 200: json(AccountNonce, "the nonce"), ...refusals(400) },
+    }),
+    (c) => {
+      const address = fromHex(c.req.valid("param").address);
+      return c.json(
+        { address: toHex0x(address), nonce: context.options.chain.nonce(address) },
         200,
       );
     },

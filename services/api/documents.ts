@@ -11,6 +11,7 @@ function named<Schema extends z.ZodType>(id: string, schema: Schema): Schema {
   return schema.meta({ id });
 }
 
+export const AccountNonce = named("AccountNonce", wire.AccountNonce);
 export const ApiError = named("ApiError", wire.ApiError);
 export const BillLine = named("BillLine", wire.BillLine);
 export const BillProofAnswer = named("BillProofAnswer", wire.BillProofAnswer);
@@ -19,6 +20,7 @@ export const EnergySummary = named("EnergySummary", wire.EnergySummary);
 export const Health = named("Health", wire.Health);
 export const Me = named("Me", wire.Me);
 export const MonthlyStatement = named("MonthlyStatement", wire.MonthlyStatement);
+export const MyOrders = named("MyOrders", wire.MyOrders);
 export const Pairing = named("Pairing", wire.Pairing);
 export const PairingRequest = named("PairingRequest", wire.PairingRequest);
 export const RefusalPage = named("RefusalPage", wire.RefusalPage);
@@ -98,6 +100,9 @@ export const RefusalQuery = z.strictObject({
 });
 export const RegionPath = z.object({ id: z.string() });
 export const SlotPath = RegionPath.extend({ slot: zSlotText });
+export const AddressPath = z.object({
+  address: z.string().regex(/^0x[0-9a-fA-F]{40}$/, "must be an address, 0x and 40 digits"),
+});
 export const LeafPath = z.object({ slot: zSlotText, leaf: zSlotText });
 
 export const SESSION_SECURITY = [{ sessionCookie: [] }, { sessionToken: [] }];

@@ -5,7 +5,13 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { fromHex, toHex0x } from "../primitives/bytes.ts";
 import { slot } from "../primitives/units.ts";
-import type { BillLine as BillLineShape, Me as MeShape } from "../wire/api.ts";
+import type {
+  BillLine as BillLineShape,
+  Me as MeShape,
+  MyOrders as MyOrdersShape,
+} from "../wire/api.ts";
+import { FORWARD_SIDE } from "../wire/forward-order.ts";
+import { forwardLaw } from "../wire/genesis.ts";
 import { encodeHeader } from "../wire/header.ts";
 import { type ApiContext, type ApiEnv, unknown } from "./context.ts";
 import {
@@ -15,6 +21,7 @@ import {
   json,
   LeafPath,
   Me,
+  MyOrders,
   refusals,
   SESSION_SECURITY,
   SlotRange,
@@ -56,8 +63,50 @@ export function installMemberRoutes(app: OpenAPIHono<ApiEnv>, context: ApiContex
       return c.json(context.readModel.summary({ ...member, window }), 200);
     },
   );
+  installOrderRoute(app, context);
   installStatementRoute(app, context);
   installBillRoutes(app, context);
+}
+
+function installOrderRoute(app: OpenAPIHono<ApiEnv>, context: ApiContext): void {
+  app.openapi(
+    createRoute({
+      ...common,
+      path: "/api/v1/me/orders",
+      operationId: "listMyOrders",
+      summary: "Forward market: open orders, and positions that wait for delivery",
+      responses: { 200: json(MyOrders, "orders and positions"), ...refusals(401) },
+    }),
+    async (c) => c.json(ordersView(context, await context.requireMember(c)), 200),
+  );
+}
+
+function ordersView({ genesis, options }: ApiContext, member: Member): MyOrdersShape {
+  const { slotS } = genesis;
+  const { gateClosureS, horizonS } = forwardLaw(genesis);
+  const lane = options.chain.lane(member.regionIndex);
+  const isOwn = (row: { readonly memberIndex: number }) => row.memberIndex === member.memberIndex;
+  return {
+    firstOpenSlot: Math.floor((options.chain.head().timeS + gateClosureS) / slotS) + 1,
+    gateClosureS,
+    horizonS,
+    orders: lane.forwardOrders.filter(isOwn).map((order) => ({
+      orderId: order.id,
+      slot: order.slot,
+      startS: order.slot * slotS,
+      gateClosesS: order.slot * slotS - gateClosureS,
+      side: order.side === FORWARD_SIDE.bid ? "bid" : "ask",
+      limitUcPerWh: order.limitUcPerWh,
+      energyWh: order.energyWh,
+    })),
+    positions: lane.forwardPositions.filter(isOwn).map((position) => ({
+      slot: position.slot,
+      startS: position.slot * slotS,
+      boughtWh: position.boughtWh,
+      soldWh: position.soldWh,
+      priceUcPerWh: position.priceUcPerWh,
+    })),
+  };
 }
 
 function meView({ genesis, options }: ApiContext, { regionIndex, memberIndex }: Member): MeShape {

@@ -5,8 +5,10 @@
  */
 import { AGGREGATE_METERS_MIN } from "../primitives/limits.ts";
 import { ownUse } from "../settlement/own-use.ts";
+import type { Roster } from "../settlement/roster.ts";
 import { atGridMeters } from "../settlement/slot.ts";
 import type { CurveStep } from "../wire/api.ts";
+import { boughtAtDeliveryWh, soldAtDeliveryWh } from "../wire/bill.ts";
 import type { SlotRecord } from "../wire/slot-record.ts";
 import type { RegionLayout } from "./totals.ts";
 
@@ -18,8 +20,7 @@ export type PublicCurve = {
 type Order = { readonly priceUcPerWh: number; readonly energyWh: number };
 
 export function publicCurve(record: SlotRecord, { roster }: RegionLayout): PublicCurve {
-  const importWh = atGridMeters(roster, record.importWh);
-  const exportWh = atGridMeters(roster, record.exportWh);
+  const { importWh, exportWh } = offeredAt(record, roster);
   // What a member draws and feeds in at once never meets the auction; the mid-market rate has none.
   const none = new Float64Array(importWh.length);
   const own =
@@ -45,6 +46,21 @@ export function publicCurve(record: SlotRecord, { roster }: RegionLayout): Publi
     supply: isHidden(supply) ? [] : mergeSteps(supply),
     demand: isHidden(demand) ? [] : mergeSteps(demand),
     suppressed: isHidden(supply) || isHidden(demand),
+  };
+}
+
+/** What each grid meter had to buy and to sell; forward energy never meets this auction. */
+function offeredAt(record: SlotRecord, roster: Roster) {
+  if (record.forward === null) {
+    return {
+      importWh: atGridMeters(roster, record.importWh),
+      exportWh: atGridMeters(roster, record.exportWh),
+    };
+  }
+  const bills = record.bills.slice(0, roster.gridMeters.length); // the slot's own, by place
+  return {
+    importWh: Float64Array.from(bills, boughtAtDeliveryWh),
+    exportWh: Float64Array.from(bills, soldAtDeliveryWh),
   };
 }
 

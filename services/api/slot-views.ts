@@ -2,7 +2,7 @@
 import { toHex0x } from "../primitives/bytes.ts";
 import { AGGREGATE_METERS_MIN } from "../primitives/limits.ts";
 import type { BillLine, SlotDetail, SlotSummary } from "../wire/api.ts";
-import { BILL_KIND, type Bill } from "../wire/bill.ts";
+import { BILL_KIND, type Bill, boughtAtDeliveryWh, soldAtDeliveryWh } from "../wire/bill.ts";
 import type { Genesis } from "../wire/genesis.ts";
 import { QUALITY, QUALITY_LETTERS } from "../wire/report.ts";
 import type { SlotRecord } from "../wire/slot-record.ts";
@@ -60,12 +60,24 @@ export function slotDetail({
     ...publicCurve(record, layout),
     retailUcPerWh: genesis.retailUcPerWh,
     feedInUcPerWh: genesis.feedInUcPerWh,
+    forward: forward(record),
     flows: flows(record, genesis),
     receiptsRoot: toHex0x(record.receiptsRoot),
     readingsRoot: toHex0x(record.readingsRoot),
     reportHash: toHex0x(record.reportHash),
     own: memberIndex === null ? null : ownOrder(record, layout, memberIndex),
   };
+}
+
+/** The price is everybody's; energy only where enough meters stand behind it. */
+function forward({ forward: auction, bills }: SlotRecord): SlotDetail["forward"] {
+  if (auction === null || auction.boughtWh + auction.soldWh === 0) return null;
+  const meters = (side: "forwardBoughtWh" | "forwardSoldWh") =>
+    bills.reduce((n, bill) => (bill[side] > 0 ? n + 1 : n), 0);
+  const { priceUcPerWh, boughtWh, soldWh } = auction;
+  const larger = boughtWh > soldWh ? "forwardBoughtWh" : "forwardSoldWh";
+  const isShown = meters(larger) >= AGGREGATE_METERS_MIN;
+  return { priceUcPerWh, tradedWh: isShown ? Math.max(boughtWh, soldWh) : null };
 }
 
 /** A line to a region too small to be shown would show it. */
@@ -130,10 +142,11 @@ function why({
       record.quality[meter] === QUALITY.missing,
   );
   if (isMissing) return "missing";
+  // What the registers and the forward position left to buy and to sell.
   let [marketWh, importWh, exportWh] = [0, 0, 0];
   for (const bill of bills) {
-    importWh += bill.importWh;
-    exportWh += bill.exportWh;
+    importWh += boughtAtDeliveryWh(bill);
+    exportWh += soldAtDeliveryWh(bill);
     marketWh += bill.communityBoughtWh + bill.communitySoldWh;
     marketWh += bill.neighbourBoughtWh + bill.neighbourSoldWh;
   }

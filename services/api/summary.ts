@@ -48,6 +48,10 @@ export function energySummary({
     neighbourSoldWh: energyWh("neighbourSoldWh"),
     retailerBoughtWh: energyWh("retailerBoughtWh"),
     retailerSoldWh: energyWh("retailerSoldWh"),
+    forwardBoughtWh: energyWh("forwardBoughtWh"),
+    forwardSoldWh: energyWh("forwardSoldWh"),
+    imbalanceBoughtWh: energyWh("imbalanceBoughtWh"),
+    imbalanceSoldWh: energyWh("imbalanceSoldWh"),
     paidUc: paidUc.toString(),
     earnedUc: earnedUc.toString(),
     retailerAloneUc: retailerAloneUc.toString(),
@@ -68,7 +72,8 @@ function ratios(totals: Totals, production: "metered" | "none"): Ratios {
   const ownWh = ownUseWh(totals, production);
   const consumedWh = energyOf(totals, "consumptionWh");
   const producedWh = production === "metered" ? energyOf(totals, "productionWh") : 0;
-  const boughtWh = energyOf(totals, "communityBoughtWh") + energyOf(totals, "neighbourBoughtWh");
+  // Import that was not the retailer's came from members, before delivery or after.
+  const boughtWh = energyOf(totals, "importWh") - energyOf(totals, "retailerBoughtWh");
   const soldWh = energyOf(totals, "producerSoldWh");
   return {
     selfSufficiencyOwn: production === "metered" ? share(ownWh, consumedWh) : null,

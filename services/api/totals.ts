@@ -12,8 +12,8 @@ import { assert } from "../primitives/errors.ts";
 import { AGGREGATE_METERS_MIN } from "../primitives/limits.ts";
 import type { MicroCents } from "../primitives/units.ts";
 import { createRoster, type Roster } from "../settlement/roster.ts";
-import { BILL_KIND, type Bill } from "../wire/bill.ts";
-import type { Genesis, Mechanism } from "../wire/genesis.ts";
+import { BILL_KIND, type Bill, boughtAtDeliveryWh, soldAtDeliveryWh } from "../wire/bill.ts";
+import { forwardLaw, type Genesis, type Mechanism } from "../wire/genesis.ts";
 import { QUALITY } from "../wire/report.ts";
 import type { SlotRecord } from "../wire/slot-record.ts";
 
@@ -31,8 +31,12 @@ export const ENERGY_COLUMNS = [
   "neighbourSoldWh",
   "retailerBoughtWh",
   "retailerSoldWh",
-  "producerSoldWh", // sold to community or neighbours by members whose production is metered
+  "producerSoldWh", // exported and not sold to the retailer by members whose production is metered
   "unmeteredExportWh", // exported by members whose production is not metered
+  "forwardBoughtWh",
+  "forwardSoldWh",
+  "imbalanceBoughtWh",
+  "imbalanceSoldWh",
 ] as const;
 /** Columns in micro-cents. Stored: append, never reorder. */
 export const MONEY_COLUMNS = ["paidUc", "earnedUc", "retailerAloneUc"] as const;
@@ -142,6 +146,7 @@ export type RegionLayout = {
   readonly hasProduction: readonly boolean[]; // by member index
   readonly retailUcPerWh: bigint;
   readonly feedInUcPerWh: bigint;
+  readonly longUcPerWh: bigint; // not above feed-in
 };
 
 export function regionLayout(genesis: Genesis, regionIndex: number): RegionLayout {
@@ -164,6 +169,7 @@ export function regionLayout(genesis: Genesis, regionIndex: number): RegionLayou
     hasProduction,
     retailUcPerWh: BigInt(genesis.retailUcPerWh),
     feedInUcPerWh: BigInt(genesis.feedInUcPerWh),
+    longUcPerWh: BigInt(forwardLaw(genesis).longUcPerWh),
   };
 }
 
@@ -271,8 +277,12 @@ export class TotalsTable {
     this.#addEnergy(member, E.neighbourSoldWh, bill.neighbourSoldWh);
     this.#addEnergy(member, E.retailerBoughtWh, bill.retailerBoughtWh);
     this.#addEnergy(member, E.retailerSoldWh, bill.retailerSoldWh);
+    this.#addEnergy(member, E.forwardBoughtWh, bill.forwardBoughtWh);
+    this.#addEnergy(member, E.forwardSoldWh, bill.forwardSoldWh);
+    this.#addEnergy(member, E.imbalanceBoughtWh, bill.imbalanceBoughtWh);
+    this.#addEnergy(member, E.imbalanceSoldWh, bill.imbalanceSoldWh);
     if (producer === "known") {
-      this.#addEnergy(member, E.producerSoldWh, bill.communitySoldWh + bill.neighbourSoldWh);
+      this.#addEnergy(member, E.producerSoldWh, bill.exportWh - bill.retailerSoldWh);
     }
     if (this.layout.hasProduction[member] !== true) {
       this.#addEnergy(member, E.unmeteredExportWh, exportWh);
@@ -339,19 +349,26 @@ function paidAndEarned({
   bill,
   mechanism,
   feedInUcPerWh,
+  longUcPerWh,
 }: {
   bill: Bill;
   mechanism: Mechanism;
   feedInUcPerWh: bigint;
+  longUcPerWh: bigint;
 }): { readonly paidUc: bigint; readonly earnedUc: bigint } {
   // The mid-market rate's sell price is the average over all export, the retailer's part included.
+  const retailerSoldWh = bill.retailerSoldWh + bill.imbalanceSoldWh;
   const averagedWh =
-    mechanism === "mid-market-rate" && bill.kind === BILL_KIND.slot ? bill.retailerSoldWh : 0;
+    mechanism === "mid-market-rate" && bill.kind === BILL_KIND.slot ? retailerSoldWh : 0;
   const marketWh = bill.communitySoldWh + bill.neighbourSoldWh + averagedWh;
   const salesUc =
     BigInt(marketWh) * BigInt(bill.sellPriceUcPerWh) +
-    BigInt(bill.retailerSoldWh - averagedWh) * feedInUcPerWh;
-  const buysAndSells = bill.importWh > 0 && bill.exportWh > 0;
+    BigInt(retailerSoldWh - averagedWh) * feedInUcPerWh -
+    BigInt(bill.imbalanceSoldWh) * (feedInUcPerWh - longUcPerWh) +
+    BigInt(bill.forwardSoldWh) * BigInt(bill.forwardPriceUcPerWh);
+  const buysAndSells =
+    boughtAtDeliveryWh(bill) + bill.forwardBoughtWh > 0 &&
+    soldAtDeliveryWh(bill) + bill.forwardSoldWh > 0;
   if (buysAndSells && salesUc >= 0n && salesUc >= bill.amountUc) {
     return { paidUc: salesUc - bill.amountUc, earnedUc: salesUc };
   }

@@ -11,7 +11,8 @@
  * 5. `finalizeBlock` MUST be deterministic, answer each transaction in order, and persist nothing.
  * 6. `commit` MUST return every change since the last commit; ordering MUST persist them in one
  *    synced batch before it goes on. Called once for each `finalizeBlock`.
- * 7. A block without transactions MUST leave the app hash unchanged.
+ * 7. A block without transactions MUST leave the app hash unchanged unless its time makes
+ *    something due.
  */
 import type { UnixSeconds } from "../primitives/units.ts";
 import type { SlotRecord } from "../wire/slot-record.ts";

@@ -8,6 +8,7 @@ import type { Header } from "../wire/header.ts";
 import type { SlotRecord } from "../wire/slot-record.ts";
 import type { Limits } from "../wire/transaction.ts";
 import type { TransactionResult } from "./abci.ts";
+import type { ForwardOrder, HeldPosition } from "./forward-state.ts";
 
 export type ChainHead = {
   readonly height: number;
@@ -16,6 +17,9 @@ export type ChainHead = {
   readonly clearedSlots: number; // slots cleared since genesis (the same for every region)
   readonly lastClearedSlot: Slot | null;
 };
+
+/** What a forward auction left of a member's orders, until the slot settles. */
+export type OpenPosition = HeldPosition & { readonly priceUcPerWh: number };
 
 /** One region's committed state, copied: the caller may keep it. */
 export type LaneView = {
@@ -29,6 +33,8 @@ export type LaneView = {
   readonly treasuryBalanceUc: MicroCents;
   readonly settledImportWh: Float64Array; // by meter index, cumulative
   readonly settledExportWh: Float64Array;
+  readonly forwardOrders: readonly ForwardOrder[]; // by id
+  readonly forwardPositions: readonly OpenPosition[]; // by slot, then member
 };
 
 export type StoredBlock = {

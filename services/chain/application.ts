@@ -16,6 +16,7 @@ import type { Application, Block, Finalized } from "./abci.ts";
 import type { ChainHead, LaneView } from "./access.ts";
 import { admissionRoot, memberAt } from "./admission.ts";
 import { createCertificateCheck } from "./certificates.ts";
+import { readForward } from "./forward-book.ts";
 import { clearedSlots, laneView, reportedSlots } from "./lane.ts";
 import { createRules, type Rules } from "./rules.ts";
 import { type ChainState, genesisState } from "./state.ts";
@@ -61,7 +62,9 @@ export function createApplication({
     },
     checkTx: (bytes) => {
       const state = judgedState(committed);
-      return judgeTransaction({ rules, certifies, state, timeS: null }, bytes).result;
+      // Before block 1 there is no time yet: it may come before genesis time.
+      const notBeforeS = committed.height === 0 ? (0 as UnixSeconds) : committed.timeS;
+      return judgeTransaction({ rules, certifies, state, timeS: null, notBeforeS }, bytes).result;
     },
     prepareProposal: (block) => ({ transactions: fitting(block.transactions) }),
     processProposal: (block) => {
@@ -93,6 +96,7 @@ export function createApplication({
 function judgedState(state: ChainState) {
   return {
     lane: (r: number) => state.lanes[r]!,
+    forward: (r: number) => readForward(state.lanes[r]!.forward),
     nonce: ({ regionIndex, memberIndex }: { regionIndex: number; memberIndex: number }) =>
       state.nonces[regionIndex]!.column[memberIndex]!,
   };

@@ -8,27 +8,32 @@ import { INSTITUTION, post } from "../ledger/accounts.ts";
 import { assert } from "../primitives/errors.ts";
 import type { MicroCents, Slot } from "../primitives/units.ts";
 import { type Book, buildBook } from "../settlement/book.ts";
+import { type Delivery, deliver, type ForwardSlot } from "../settlement/forward.ts";
 import { allocateMidMarket } from "../settlement/mid-market.ts";
 import { settleSlot } from "../settlement/settle.ts";
-import type {
-  Allocation,
-  LineTotals,
-  MeteredSlot,
-  Settlement,
-  StandingLimits,
+import {
+  type Allocation,
+  type LineTotals,
+  type MeteredSlot,
+  NO_LINES,
+  type Settlement,
+  type StandingLimits,
 } from "../settlement/slot.ts";
 import { allocateUniformPrice } from "../settlement/uniform-price.ts";
-import type { LineFlow, SlotRecord } from "../wire/slot-record.ts";
+import type { ForwardRecord, LineFlow, SlotRecord } from "../wire/slot-record.ts";
+import type { HeldSlot } from "./forward-book.ts";
 import { accountsOf, clearedSlots, type Lane, type PendingReport } from "./lane.ts";
 import { COUNTER } from "./lane-columns.ts";
 import { receiptsRootOf } from "./receipts.ts";
-import type { RegionRules, Rules } from "./rules.ts";
+import type { Rules } from "./rules.ts";
 
 /** What a lane brings to the market. */
 export type Offer = {
   readonly report: PendingReport;
   readonly metered: MeteredSlot;
   readonly limits: StandingLimits; // copies: in force at the slot's start
+  readonly held: HeldSlot | null; // what was traded forward
+  readonly delivery: Delivery;
   readonly book: Book | null; // null: the region's mechanism has no auction
 };
 
@@ -43,11 +48,21 @@ export type MarketAnswer = {
 };
 
 /**
- * Phase 1: limits that were waiting for this slot come into force; the report becomes an offer.
+ * Phase 1: limits that were waiting for this slot come into force; the report becomes an offer of
+ * what is left after delivery of forward energy.
  *
- * @param lane - a copy of this block, whose columns may be written; its next report is for `slot`
+ * @param parts.lane - a copy of this block, whose columns may be written; its next report is for
+ *   `slot`
  */
-export function openSlot(rules: Rules, region: RegionRules, lane: Lane, slot: Slot): Offer {
+export function openSlot(parts: {
+  readonly rules: Rules;
+  readonly regionIndex: number;
+  readonly lane: Lane;
+  readonly slot: Slot;
+  readonly held: HeldSlot | null;
+}): Offer {
+  const { rules, lane, slot, held } = parts;
+  const region = rules.regions[parts.regionIndex]!;
   const report = lane.pending[0];
   assert(report !== undefined && report.report.slot === slot, "a due slot has its report");
   promoteLimits(lane, slot);
@@ -59,11 +74,29 @@ export function openSlot(rules: Rules, region: RegionRules, lane: Lane, slot: Sl
   };
   const { roster, mechanism, lineCapacities } = region;
   const { retailer } = rules;
+  const forward = held === null ? null : forwardSlot(rules, parts.regionIndex, held);
+  const delivery = deliver({ roster, metered, forward });
   const book =
     mechanism === "uniform-price"
-      ? buildBook({ roster, metered, limits, retailer, lines: lineCapacities })
+      ? buildBook({ roster, delivery, limits, retailer, lines: lineCapacities })
       : null;
-  return { report, metered, limits, book };
+  return { report, metered, limits, held, delivery, book };
+}
+
+function forwardSlot({ genesis }: Rules, regionIndex: number, held: HeldSlot): ForwardSlot {
+  const { id } = genesis.regions[regionIndex]!;
+  const lines = { ...NO_LINES };
+  for (const { lineIndex, energyWh, rentUc } of held.flows) {
+    const line = genesis.lines[lineIndex]!;
+    if (line.from === id) {
+      lines.outflowWh += energyWh;
+      continue;
+    }
+    lines.inflowWh += energyWh;
+    lines.inflowFeesUc += BigInt(line.feeUcPerWh) * BigInt(energyWh);
+    lines.inflowRentUc += rentUc;
+  }
+  return { priceUcPerWh: held.priceUcPerWh, positions: held.positions, lines };
 }
 
 function promoteLimits({ columns }: Lane, slot: Slot): void {
@@ -90,27 +123,27 @@ export function closeSlot(parts: {
 }): { readonly lane: Lane; readonly record: SlotRecord } {
   const { rules, lane, offer, answer } = parts;
   const { roster } = rules.regions[parts.regionIndex]!;
-  const { metered } = offer;
+  const { metered, delivery } = offer;
   const { retailer } = rules;
-  const allocation = allocate(rules, roster, offer, answer);
-  const settlement = settleSlot({ roster, metered, retailer, allocation });
+  const imbalance = rules.forward.law;
+  const allocation = allocate(rules, offer, answer);
+  const settlement = settleSlot({ roster, metered, delivery, retailer, imbalance, allocation });
   post(accountsOf(lane), settlement.entries);
   addSettledEnergy(lane, metered);
   lane.columns.counters[COUNTER.cleared] = BigInt(clearedSlots(lane) + 1);
   return {
-    lane: { columns: lane.columns, pending: lane.pending.slice(1) },
+    lane: { ...lane, pending: lane.pending.slice(1) },
     record: slotRecord(parts, allocation, settlement),
   };
 }
 
 function allocate(
   rules: Rules,
-  roster: RegionRules["roster"],
-  { metered, book }: Offer,
+  { delivery, book }: Offer,
   answer: MarketAnswer | null,
 ): Allocation {
   const { retailer } = rules;
-  if (book === null) return allocateMidMarket({ roster, metered, retailer });
+  if (book === null) return allocateMidMarket({ delivery, retailer });
   assert(answer !== null, "a book is answered by the market");
   const { fillWh, priceUcPerWh, lines } = answer;
   return allocateUniformPrice({ book, fillWh, priceUcPerWh, lines, retailer });
@@ -127,6 +160,14 @@ function addSettledEnergy({ columns }: Lane, metered: MeteredSlot): void {
     settledImportWh[late.meterIndex]! += BigInt(late.importWh);
     settledExportWh[late.meterIndex]! += BigInt(late.exportWh);
   }
+}
+
+function forwardRecord(held: HeldSlot | null): ForwardRecord | null {
+  if (held === null) return null;
+  const { priceUcPerWh, positions, flows } = held;
+  const sum = (side: "boughtWh" | "soldWh") =>
+    positions.reduce((total, position) => total + position[side], 0);
+  return { priceUcPerWh, boughtWh: sum("boughtWh"), soldWh: sum("soldWh"), flows };
 }
 
 function slotRecord(
@@ -163,6 +204,7 @@ function slotRecord(
     minSellUcPerWh: limits.minSellUcPerWh,
     maxBuyUcPerWh: limits.maxBuyUcPerWh,
     flows: answer?.flows ?? idle,
+    forward: forwardRecord(offer.held),
     tradedWh: settlement.tradedWh,
     inflowWh: answer?.lines.inflowWh ?? 0,
     outflowWh: answer?.lines.outflowWh ?? 0,

@@ -14,6 +14,7 @@
  *     pendingMaxBuyUcPerWh:   List[uint32, 2^16]
  *     settledImportWh:        List[uint64, 2^16]     cumulative, by meter
  *     settledExportWh:        List[uint64, 2^16]
+ *     forward:                ForwardState           `forward-state.ts`
  *   }
  *
  * SSZ packs a list of numbers as its bytes lie in memory, so each list is hashed in place.
@@ -29,7 +30,7 @@ import { chunksOf } from "./lane-columns.ts";
 export const PENDING_REPORTS_PER_LANE_MAX = 512;
 
 const CHUNK_BYTES = 32;
-const FIELDS = 12;
+const FIELDS = 13;
 
 export function laneStateRoot(lane: Lane): Uint8Array {
   const { columns } = lane;
@@ -54,6 +55,7 @@ export function laneStateRoot(lane: Lane): Uint8Array {
     listRoot(columns.pendingMaxBuyUcPerWh, members),
     listRoot(columns.settledImportWh, meters),
     listRoot(columns.settledExportWh, meters),
+    lane.forward.root,
   ]);
   return merkleRoot(chunks, FIELDS);
 }

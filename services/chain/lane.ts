@@ -10,6 +10,7 @@ import type { MicroCents, Slot } from "../primitives/units.ts";
 import type { Genesis } from "../wire/genesis.ts";
 import { decodeReport, type Report } from "../wire/report.ts";
 import type { LaneView } from "./access.ts";
+import { EMPTY_FORWARD, type ForwardState } from "./forward-state.ts";
 import {
   COUNTER,
   copyLaneColumns,
@@ -32,6 +33,7 @@ export type PendingReport = {
 export type Lane = {
   readonly columns: LaneColumns;
   readonly pending: readonly PendingReport[]; // by slot, the next to clear first
+  readonly forward: ForwardState;
 };
 
 /** A lane at genesis: default limits are the retailer's prices, so nobody can lose by joining. */
@@ -42,7 +44,7 @@ export function genesisLane(genesis: Genesis, regionIndex: number): Lane {
     columns.minSellUcPerWh[m] = member.limits?.minSellUcPerWh ?? genesis.feedInUcPerWh;
     columns.maxBuyUcPerWh[m] = member.limits?.maxBuyUcPerWh ?? genesis.retailUcPerWh;
   });
-  return { columns, pending: [] };
+  return { columns, pending: [], forward: EMPTY_FORWARD };
 }
 
 export function laneSize(genesis: Genesis, regionIndex: number): LaneSize {
@@ -51,7 +53,7 @@ export function laneSize(genesis: Genesis, regionIndex: number): LaneSize {
 }
 
 export function copyLane(lane: Lane): Lane {
-  return { columns: copyLaneColumns(lane.columns), pending: lane.pending };
+  return { ...lane, columns: copyLaneColumns(lane.columns) };
 }
 
 export function reportedSlots(lane: Lane): number {
@@ -73,10 +75,10 @@ export function pendingReport(bytes: Uint8Array): PendingReport {
 /** The lane with one more report at the end of its queue. `lane` must be a copy of this block. */
 export function withReport(lane: Lane, report: PendingReport): Lane {
   lane.columns.counters[COUNTER.reported]! += 1n;
-  return { columns: lane.columns, pending: [...lane.pending, report] };
+  return { ...lane, pending: [...lane.pending, report] };
 }
 
-/** A lane's record; its pending reports stand in records of their own. */
+/** A lane's record; its pending reports and its forward market stand in records of their own. */
 export function encodeLane(regionIndex: number, { columns }: Lane): Uint8Array {
   return sealRecord(laneKey(regionIndex), new Uint8Array(columns.memory).slice());
 }
@@ -87,6 +89,7 @@ export function decodeLane(parts: {
   readonly stored: Uint8Array;
   readonly size: LaneSize;
   readonly pending: readonly PendingReport[];
+  readonly forward: ForwardState;
 }): Lane {
   const key = laneKey(parts.regionIndex);
   const bytes = openRecord(key, parts.stored);
@@ -95,7 +98,8 @@ export function decodeLane(parts: {
   }
   const memory = new SharedArrayBuffer(bytes.length);
   new Uint8Array(memory).set(bytes);
-  const lane = { columns: laneColumns(memory, parts.size), pending: parts.pending };
+  const { pending, forward } = parts;
+  const lane = { columns: laneColumns(memory, parts.size), pending, forward };
   if (reportedSlots(lane) - clearedSlots(lane) !== parts.pending.length) {
     return corruptRecord(key, "does not match its pending reports");
   }
@@ -131,5 +135,16 @@ export function laneView(lane: Lane, firstSlot: Slot): LaneView {
     treasuryBalanceUc: balance(columns.institutionUc[INSTITUTION.treasury]),
     settledImportWh: Float64Array.from(columns.settledImportWh, Number),
     settledExportWh: Float64Array.from(columns.settledExportWh, Number),
+    forwardOrders: lane.forward.orders,
+    forwardPositions: openPositions(lane.forward),
   };
+}
+
+function openPositions({ positions, auctions }: ForwardState): LaneView["forwardPositions"] {
+  const prices = new Map(auctions.map(({ slot, priceUcPerWh }) => [slot, priceUcPerWh]));
+  return positions.map((position) => {
+    const priceUcPerWh = prices.get(position.slot);
+    assert(priceUcPerWh !== undefined, "a position has its auction's price");
+    return { ...position, priceUcPerWh };
+  });
 }

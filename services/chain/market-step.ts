@@ -2,10 +2,13 @@
  * The market step between the two phases: all regions under the uniform price clear together over
  * the lines. The only step that sees more than one lane.
  *
+ * A line offers what forward flows have left of it, and what they free by running against it.
+ *
  * Every result is checked against its witness before anything is settled: prices, flows and fills
  * must satisfy complementary slackness.
  */
 import { type Coupling, couple } from "../market/coupling.ts";
+import type { Line } from "../market/network.ts";
 import { checkWitness } from "../market/witness.ts";
 import { assert } from "../primitives/errors.ts";
 import type { MicroCents } from "../primitives/units.ts";
@@ -20,9 +23,10 @@ export function clearMarket(
   rules: Rules,
   offers: readonly Offer[],
 ): readonly (MarketAnswer | null)[] {
-  const { regionOfNode, lines } = rules.market;
+  const { regionOfNode } = rules.market;
   const answers: (MarketAnswer | null)[] = offers.map(() => null);
   if (regionOfNode.length === 0) return answers;
+  const lines = linesLeft(rules, offers);
   const regions = regionOfNode.map((r) => {
     const book = offers[r]!.book;
     assert(book !== null, "a region of the market brings a book");
@@ -46,6 +50,21 @@ export function clearMarket(
     };
   });
   return answers;
+}
+
+/** The market's lines with the room that forward flows leave: less their own, plus the twin's. */
+function linesLeft({ genesis, market, forward }: Rules, offers: readonly Offer[]): readonly Line[] {
+  const forwardWh = new Float64Array(genesis.lines.length);
+  for (const { held } of offers) {
+    // A line's flow stands in the lanes at both ends, as the same number.
+    for (const { lineIndex, energyWh } of held?.flows ?? []) forwardWh[lineIndex] = energyWh;
+  }
+  return market.lines.map((line, l) => {
+    const lineIndex = forward.genesisLine[l]!;
+    const twin = forward.twin[lineIndex]!;
+    const freedWh = twin < 0 ? 0 : forwardWh[twin]!;
+    return { ...line, capacityWh: line.capacityWh - forwardWh[lineIndex]! + freedWh };
+  });
 }
 
 /** By node: what its lines brought and took, with the money of those that end in it. */

@@ -3,15 +3,17 @@
  * level by level over many bills at once; `billRoot` (wire) is the slow twin.
  */
 import { hashPairs } from "../crypto/hash.ts";
-import { merkleProof, merkleRoot, mixInLength } from "../crypto/merkle.ts";
+import { merkleDepth, merkleProof, merkleRoot, mixInLength } from "../crypto/merkle.ts";
 import { assert } from "../primitives/errors.ts";
 import { BILL_FIELDS, BILLS_PER_SLOT_MAX, type Bill } from "../wire/bill.ts";
 import { lengthChunk } from "./receipts-history.ts";
 
 const CHUNK_BYTES = 32;
-const BILL_BYTES = CHUNK_BYTES * BILL_FIELDS.length;
+/** A container's fields fill up to the next power of two with zero chunks. */
+const BILL_CHUNKS = 2 ** merkleDepth(BILL_FIELDS.length);
+const BILL_BYTES = CHUNK_BYTES * BILL_CHUNKS;
 /** Bills hashed in one go: 512 KiB of chunks, which stays in a core's cache. */
-const BATCH_BILLS = 1024;
+const BATCH_BILLS = 512;
 
 /** The roots of the bills, packed: 32 bytes each. */
 export function billRoots(bills: readonly Bill[]): Uint8Array {

@@ -13,6 +13,8 @@ import type { LineCapacities } from "../settlement/book.ts";
 import { createRoster, type Roster } from "../settlement/roster.ts";
 import type { RetailerPrices } from "../settlement/slot.ts";
 import {
+  type ForwardLaw,
+  forwardLaw,
   type Genesis,
   genesisHash,
   type Mechanism,
@@ -24,6 +26,7 @@ import { createDirectory, type Directory } from "./admission.ts";
 export type RegionRules = {
   readonly roster: Roster;
   readonly mechanism: Mechanism;
+  readonly gridMembers: ReadonlySet<number>; // members who have a meter to deliver at
   readonly touchingLines: readonly number[]; // genesis lines that start or end here, rising
   readonly lineCapacities: LineCapacities; // of the market's lines
 };
@@ -35,12 +38,22 @@ export type MarketRules = {
   readonly lineOfGenesis: Int32Array; // genesis line -> position in `lines`, -1: not in the market
 };
 
+/** The forward market: all regions are nodes, by index; the coupled market's lines join them. */
+export type ForwardRules = {
+  readonly law: ForwardLaw;
+  readonly lines: readonly Line[]; // the market's, between regions
+  readonly genesisLine: readonly number[]; // position in `lines` -> genesis line
+  /** Genesis line -> the line that runs the other way beside it, -1 where there is none. */
+  readonly twin: Int32Array;
+};
+
 export type Rules = {
   readonly genesis: Genesis;
   readonly genesisHash: Uint8Array;
   readonly firstSlot: Slot; // starts at genesis time
   readonly regions: readonly RegionRules[];
   readonly market: MarketRules;
+  readonly forward: ForwardRules;
   readonly retailer: RetailerPrices;
   readonly directory: Directory;
   readonly committee: {
@@ -60,12 +73,18 @@ export function createRules(genesis: Genesis): Rules {
     regions: genesis.regions.map((region, r) => ({
       roster: createRoster(region),
       mechanism: region.mechanism,
+      gridMembers: new Set(
+        region.meters.flatMap(({ role, memberIndex }) => {
+          return role === "grid" && memberIndex !== null ? [memberIndex] : [];
+        }),
+      ),
       touchingLines: genesis.lines.flatMap((line, l) => {
         return line.from === region.id || line.to === region.id ? [l] : [];
       }),
       lineCapacities: capacitiesAt(market, market.regionOfNode.indexOf(r)),
     })),
     market,
+    forward: forwardRules(genesis, market),
     retailer: { retailUcPerWh: genesis.retailUcPerWh, feedInUcPerWh: genesis.feedInUcPerWh },
     directory: createDirectory(genesis),
     committee: {
@@ -95,12 +114,34 @@ function marketRules(genesis: Genesis): MarketRules {
   return { regionOfNode, lines, lineOfGenesis };
 }
 
+function forwardRules(genesis: Genesis, market: MarketRules): ForwardRules {
+  const { regionOfNode, lineOfGenesis } = market;
+  const genesisLine = genesis.lines.flatMap((_, l) => (lineOfGenesis[l]! < 0 ? [] : [l]));
+  const lines = market.lines.map((line) => {
+    return { ...line, from: regionOfNode[line.from]!, to: regionOfNode[line.to]! };
+  });
+  return { law: forwardLaw(genesis), lines, genesisLine, twin: twinLines(genesis) };
+}
+
+/** The k-th line from A to B and the k-th from B to A are two directions of one line. */
+function twinLines({ lines }: Genesis): Int32Array {
+  const between = new Map<string, number[]>();
+  lines.forEach(({ from, to }, l) => {
+    const way = `${from}>${to}`;
+    between.set(way, [...(between.get(way) ?? []), l]);
+  });
+  return Int32Array.from(lines, ({ from, to }, l) => {
+    const rank = between.get(`${from}>${to}`)!.indexOf(l);
+    return between.get(`${to}>${from}`)?.[rank] ?? -1;
+  });
+}
+
+/** Both ways of every line count: what flows forward one way frees room for the other. */
 function capacitiesAt(market: MarketRules, node: number): LineCapacities {
-  const sum = (end: "from" | "to") =>
-    market.lines
-      .filter((line) => line[end] === node)
-      .reduce((total, line) => total + line.capacityWh, 0);
-  return { inWh: sum("to"), outWh: sum("from") };
+  const totalWh = market.lines
+    .filter((line) => line.from === node || line.to === node)
+    .reduce((total, line) => total + line.capacityWh, 0);
+  return { inWh: totalWh, outWh: totalWh };
 }
 
 /** Geneses whose committee was checked: a possession proof costs 15 ms. */

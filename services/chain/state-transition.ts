@@ -1,6 +1,7 @@
 /**
  * START HERE. What a block does to the state, as one pure function:
  *
+ *   gates       every slot whose gate has closed: its forward auction, over all lanes
  *   admission   each transaction in order: judged, then its effect on the draft
  *   due slots   every slot that all regions have reported, in order:
  *     phase 1   each lane: limits due, report -> offer           (lanes on their own)
@@ -9,7 +10,8 @@
  *   roots       of what was written; then the app hash
  *
  * This executor runs lanes one after another and is the specification of any other. Same state and
- * same block give the same bytes; a block without transactions changes no root.
+ * same block give the same bytes; a block without transactions changes no root unless its time has
+ * reached the gate of a slot with orders.
  */
 import { assert } from "../primitives/errors.ts";
 import type { Slot, UnixSeconds } from "../primitives/units.ts";
@@ -17,6 +19,8 @@ import { encodeSlotRecord, type SlotRecord } from "../wire/slot-record.ts";
 import type { Block, StoreChange, TransactionResult } from "./abci.ts";
 import { encodeNonces, type Nonces, rootedNonces } from "./admission.ts";
 import type { CertificateCheck } from "./certificates.ts";
+import { encodeForward } from "./forward-state.ts";
+import { holdForwardAuctions } from "./forward-step.ts";
 import { clearedSlots, encodeLane, type Lane, reportedSlots, withReport } from "./lane.ts";
 import { closeSlot, openSlot } from "./lane-phases.ts";
 import { laneStateRoot } from "./lane-root.ts";
@@ -26,7 +30,7 @@ import { growHistory, type HistoryGrowth } from "./receipts-history.ts";
 import type { LaneRoots } from "./roots.ts";
 import type { Rules } from "./rules.ts";
 import { type ChainState, createDraft, type Draft, stateTree } from "./state.ts";
-import { admissionKey, laneKey, pendingKey, proofKey, slotKey } from "./store-keys.ts";
+import { admissionKey, forwardKey, laneKey, pendingKey, proofKey, slotKey } from "./store-keys.ts";
 import { encodePending } from "./stored-state.ts";
 import { type Effect, judgeTransaction, limitsFromSlot } from "./transactions.ts";
 
@@ -50,12 +54,15 @@ export function applyBlock(parts: {
   assert(state.height === 0 || block.timeS >= state.timeS, "a block's time never falls");
   const draft = createDraft(state);
   const { timeS } = block;
+  holdForwardAuctions(rules, draft, timeS);
+  const judge = { rules, certifies, state: draft, timeS, notBeforeS: timeS };
   const results = block.transactions.map((bytes) => {
-    const verdict = judgeTransaction({ rules, certifies, state: draft, timeS }, bytes);
+    const verdict = judgeTransaction(judge, bytes);
     if (verdict.effect !== null) execute(rules, draft, verdict.effect, timeS);
     return verdict.result;
   });
   const slotRecords = clearDueSlots(rules, draft, block.height);
+  draft.sealForward();
   const growths = growHistories(draft, state, slotRecords);
   const laneRoots = rootsOf(state, draft, growths);
   const nonces = noncesOf(state, draft);
@@ -81,6 +88,16 @@ function execute(rules: Rules, draft: Draft, effect: Effect, timeS: UnixSeconds)
     draft.setLane(effect.regionIndex, withReport(lane, effect.report));
     return;
   }
+  if (effect.kind === "place order") {
+    draft.ownForward(effect.place.regionIndex).place(effect.order);
+    draft.raiseNonce(effect.place);
+    return;
+  }
+  if (effect.kind === "cancel order") {
+    draft.ownForward(effect.place.regionIndex).cancel(effect.order);
+    draft.raiseNonce(effect.place);
+    return;
+  }
   const { place, limits } = effect;
   const { columns } = draft.ownLane(place.regionIndex);
   columns.pendingFromSlot[place.memberIndex] = BigInt(limitsFromSlot(rules, timeS));
@@ -96,7 +113,10 @@ function clearDueSlots(rules: Rules, draft: Draft, height: number): SlotRecord[]
   const records: SlotRecord[] = [];
   for (let cleared = clearedSlots(draft.lane(0)); cleared < reported; cleared++) {
     const slot = (rules.firstSlot + cleared) as Slot;
-    const offers = regions.map((r) => openSlot(rules, rules.regions[r]!, draft.ownLane(r), slot));
+    const offers = regions.map((r) => {
+      const held = draft.forward(r).held(slot);
+      return openSlot({ rules, regionIndex: r, lane: draft.ownLane(r), slot, held });
+    });
     const answers = clearMarket(rules, offers);
     let neighboursUc = 0n;
     for (const r of regions) {
@@ -109,6 +129,7 @@ function clearDueSlots(rules: Rules, draft: Draft, height: number): SlotRecord[]
         height,
       });
       draft.setLane(r, closed.lane);
+      if (offers[r]!.held !== null) draft.ownForward(r).settle(slot);
       records.push(closed.record);
       neighboursUc += closed.record.neighboursUc;
     }
@@ -160,6 +181,9 @@ function stateChanges(before: ChainState, after: ChainState, draft: Draft): Stor
   const changes: StoreChange[] = [];
   for (const [r, lane] of draft.lanes()) {
     changes.push({ key: laneKey(r), value: encodeLane(r, lane) });
+    if (lane.forward !== before.lanes[r]!.forward) {
+      changes.push({ key: forwardKey(r), value: encodeForward(r, lane.forward) });
+    }
     changes.push(...pendingChanges(r, before.lanes[r]!, lane));
   }
   for (const r of draft.nonceColumns().keys()) {

@@ -11,6 +11,12 @@ import {
   type MemberPlace,
   type Nonces,
 } from "./admission.ts";
+import {
+  type ForwardBook,
+  type ForwardReader,
+  openForwardBook,
+  readForward,
+} from "./forward-book.ts";
 import { clearedSlots, copyLane, genesisLane, type Lane } from "./lane.ts";
 import { laneStateRoot } from "./lane-root.ts";
 import { growHistory } from "./receipts-history.ts";
@@ -66,6 +72,11 @@ export type Draft = JudgedState & {
   ownLane(regionIndex: number): Lane;
   setLane(regionIndex: number, lane: Lane): void;
   raiseNonce(place: MemberPlace): void;
+  forward(regionIndex: number): ForwardReader;
+  /** The region's forward market, to be written. */
+  ownForward(regionIndex: number): ForwardBook;
+  /** Puts what was written of forward markets into their lanes; ends writing to them. */
+  sealForward(): void;
   /** What was written: regions in rising order. */
   lanes(): ReadonlyMap<number, Lane>;
   nonceColumns(): ReadonlyMap<number, BigUint64Array>;
@@ -74,16 +85,29 @@ export type Draft = JudgedState & {
 export function createDraft(state: ChainState): Draft {
   const lanes: (Lane | undefined)[] = state.lanes.map(() => undefined);
   const columns: (BigUint64Array | undefined)[] = state.lanes.map(() => undefined);
+  const books: (ForwardBook | undefined)[] = state.lanes.map(() => undefined);
   const written = <T>(parts: readonly (T | undefined)[]) =>
     new Map(parts.flatMap((part, r) => (part === undefined ? [] : [[r, part] as const])));
+  const ownLane = (r: number) => {
+    const lane = lanes[r] ?? copyLane(state.lanes[r]!);
+    lanes[r] = lane;
+    return lane;
+  };
   return {
     lane: (r) => lanes[r] ?? state.lanes[r]!,
     nonce: ({ regionIndex, memberIndex }) =>
       (columns[regionIndex] ?? state.nonces[regionIndex]!.column)[memberIndex]!,
-    ownLane(r) {
-      const lane = lanes[r] ?? copyLane(state.lanes[r]!);
-      lanes[r] = lane;
-      return lane;
+    ownLane,
+    forward: (r) => books[r] ?? readForward(state.lanes[r]!.forward),
+    ownForward(r) {
+      const book = books[r] ?? openForwardBook(state.lanes[r]!.forward);
+      books[r] = book;
+      return book;
+    },
+    sealForward() {
+      books.forEach((book, r) => {
+        if (book !== undefined) lanes[r] = { ...ownLane(r), forward: book.seal() };
+      });
     },
     setLane(r, lane) {
       lanes[r] = lane;

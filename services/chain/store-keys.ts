@@ -2,8 +2,8 @@
  * Every key of the application's store, built here and nowhere else. Safe because no family is a
  * prefix of another and numbers have a fixed width, so bytewise order is numeric order.
  *
- * State (handed back to `createApplication`): head, lane, admission, pending. History (read by
- * those who want it, never by execution): slot, proof.
+ * State (handed back to `createApplication`): head, lane, forward, admission, pending. History
+ * (read by those who want it, never by execution): slot, proof.
  */
 import { assert } from "../primitives/errors.ts";
 import { REGIONS_MAX } from "../primitives/limits.ts";
@@ -12,12 +12,13 @@ import type { Slot } from "../primitives/units.ts";
 const FAMILY = {
   head: "head/",
   lane: "lane/",
+  forward: "forward/",
   admission: "admission/",
   pending: "pending/",
   slot: "slot/",
   proof: "proof/",
 } as const;
-const STATE = [FAMILY.head, FAMILY.lane, FAMILY.admission, FAMILY.pending];
+const STATE = [FAMILY.head, FAMILY.lane, FAMILY.forward, FAMILY.admission, FAMILY.pending];
 
 const REGION_DIGITS = 4;
 const SLOT_DIGITS = 16;
@@ -28,6 +29,11 @@ export const HEAD_KEY = `${FAMILY.head}last`;
 /** A region's columns. */
 export function laneKey(regionIndex: number): string {
   return FAMILY.lane + region(regionIndex);
+}
+
+/** A region's forward market: open orders, positions, flows. */
+export function forwardKey(regionIndex: number): string {
+  return FAMILY.forward + region(regionIndex);
 }
 
 /** Nonces of a region's members. */

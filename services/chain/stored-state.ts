@@ -8,6 +8,7 @@ import { GridError } from "../primitives/errors.ts";
 import type { UnixSeconds } from "../primitives/units.ts";
 import type { StoreChange } from "./abci.ts";
 import { decodeNonces, genesisNonces } from "./admission.ts";
+import { decodeForward, EMPTY_FORWARD } from "./forward-state.ts";
 import type { PendingReport } from "./lane.ts";
 import {
   clearedSlots,
@@ -22,6 +23,7 @@ import { corruptRecord, openRecord, sealRecord } from "./sealed-record.ts";
 import { type ChainState, rootedState } from "./state.ts";
 import {
   admissionKey,
+  forwardKey,
   HEAD_KEY,
   isStateKey,
   laneKey,
@@ -93,13 +95,15 @@ function loadLane(
   pending: readonly PendingReport[],
 ): Lane {
   const record = stored.get(laneKey(regionIndex));
+  const orders = stored.get(forwardKey(regionIndex)); // none: nobody ever placed an order
+  const forward = orders === undefined ? EMPTY_FORWARD : decodeForward(regionIndex, orders);
   // A lane that no block has touched has no record.
   if (record === undefined) {
-    const lane = genesisLane(rules.genesis, regionIndex);
+    const lane = { ...genesisLane(rules.genesis, regionIndex), forward };
     return pending.length === 0 ? lane : corruptRecord(laneKey(regionIndex), "is missing");
   }
   const size = laneSize(rules.genesis, regionIndex);
-  const lane = decodeLane({ regionIndex, stored: record, size, pending });
+  const lane = decodeLane({ regionIndex, stored: record, size, pending, forward });
   pending.forEach(({ report }, i) => {
     const slot = rules.firstSlot + clearedSlots(lane) + i;
     if (report.slot === slot && report.regionIndex === regionIndex) return;

@@ -7,6 +7,13 @@ import { toHex0x } from "../primitives/bytes.ts";
 import { GridError } from "../primitives/errors.ts";
 import { TRANSACTION_BYTES_MAX } from "../primitives/limits.ts";
 import { type Slot, slotAt, slotEndS, type UnixSeconds } from "../primitives/units.ts";
+import {
+  type CancelOrder,
+  decodeCancelOrder,
+  decodePlaceOrder,
+  FORWARD_SIDE,
+  type PlaceOrder,
+} from "../wire/forward-order.ts";
 import { TRANSACTION_CODE, type TransactionCodeName } from "../wire/refusals.ts";
 import {
   decodeReportTransaction,
@@ -25,6 +32,9 @@ import {
 import type { TransactionResult } from "./abci.ts";
 import { type MemberPlace, memberAt } from "./admission.ts";
 import type { CertificateCheck } from "./certificates.ts";
+import type { ForwardReader } from "./forward-book.ts";
+import { cancelRefusal, placeRefusal } from "./forward-orders.ts";
+import type { ForwardOrder } from "./forward-state.ts";
 import {
   clearedSlots,
   type Lane,
@@ -40,6 +50,7 @@ import type { Rules } from "./rules.ts";
 export type JudgedState = {
   lane(regionIndex: number): Lane;
   nonce(place: MemberPlace): bigint;
+  forward(regionIndex: number): ForwardReader;
 };
 
 export type Judge = {
@@ -47,10 +58,21 @@ export type Judge = {
   readonly certifies: CertificateCheck;
   readonly state: JudgedState;
   readonly timeS: UnixSeconds | null; // the block's; null before there is one (mempool)
+  readonly notBeforeS: UnixSeconds; // the block's time, or before there is one the last block's
 };
 
 export type Effect =
   | { readonly kind: "limits"; readonly place: MemberPlace; readonly limits: Limits }
+  | {
+      readonly kind: "place order";
+      readonly place: MemberPlace;
+      readonly order: Omit<ForwardOrder, "id">;
+    }
+  | {
+      readonly kind: "cancel order";
+      readonly place: MemberPlace;
+      readonly order: { readonly slot: Slot; readonly id: number };
+    }
   | { readonly kind: "report"; readonly regionIndex: number; readonly report: PendingReport };
 
 export type Verdict =
@@ -98,12 +120,53 @@ function judgeMember(judge: Judge, transaction: SignedMemberTransaction): Verdic
   if (regionIndex === null || regionIndex >= rules.regions.length) {
     return refuse("destination_unknown", `no region's market at ${toHex0x(to)}`);
   }
-  const limits = decodeSetLimits(data);
-  if (limits === null) return refuse("call_unknown", "not setLimits(int64,int64) with prices");
+  const call = decodeCall(data);
+  if (call === null) return refuse("call_unknown", "no call of a market, or prices out of range");
   if (regionIndex !== place.regionIndex) {
     return refuse("member_elsewhere", `a member of region ${place.regionIndex}`);
   }
-  const pending = state.lane(regionIndex).columns.pendingFromSlot[place.memberIndex]!;
+  return judgeCall(judge, place, call);
+}
+
+type Call =
+  | { readonly kind: "limits"; readonly limits: Limits }
+  | { readonly kind: "place order"; readonly order: PlaceOrder }
+  | { readonly kind: "cancel order"; readonly cancel: CancelOrder };
+
+function decodeCall(data: Uint8Array): Call | null {
+  const limits = decodeSetLimits(data);
+  if (limits !== null) return { kind: "limits", limits };
+  const order = decodePlaceOrder(data);
+  if (order !== null) return { kind: "place order", order };
+  const cancel = decodeCancelOrder(data);
+  return cancel === null ? null : { kind: "cancel order", cancel };
+}
+
+function judgeCall(judge: Judge, place: MemberPlace, call: Call): Verdict {
+  const { rules, state, timeS, notBeforeS } = judge;
+  const { regionIndex, memberIndex } = place;
+  if (call.kind === "limits") return judgeLimits(judge, place, call.limits);
+  const book = state.forward(regionIndex);
+  const nextToClear = (rules.firstSlot + clearedSlots(state.lane(regionIndex))) as Slot;
+  const orders = { rules, book, place, nextToClear, timeS, notBeforeS };
+  if (call.kind === "place order") {
+    const refusal = placeRefusal(orders, call.order);
+    if (refusal !== null) return refuse(refusal.code, refusal.info);
+    const { limitUcPerWh, energyWh } = call.order;
+    const slot = call.order.slot as Slot;
+    const side = call.order.side === FORWARD_SIDE.bid ? FORWARD_SIDE.bid : FORWARD_SIDE.ask;
+    const order = { slot, memberIndex, side, limitUcPerWh, energyWh };
+    return accept({ kind: "place order", place, order });
+  }
+  const refusal = cancelRefusal(orders, call.cancel);
+  if (refusal !== null) return refuse(refusal.code, refusal.info);
+  const order = { slot: call.cancel.slot as Slot, id: call.cancel.orderId };
+  return accept({ kind: "cancel order", place, order });
+}
+
+function judgeLimits({ state }: Judge, place: MemberPlace, limits: Limits): Verdict {
+  const { columns } = state.lane(place.regionIndex);
+  const pending = columns.pendingFromSlot[place.memberIndex]!;
   if (pending !== 0n) {
     return refuse("limits_pending", `an earlier change waits for slot ${pending} to clear`);
   }

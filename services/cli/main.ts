@@ -8,6 +8,7 @@ import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
 import { marketCommand } from "./market.ts";
 import { metersCommand } from "./meters.ts";
+import { ordersCommand } from "./orders.ts";
 import { pairCommand } from "./pair.ts";
 import { nodeCommand } from "./run-node.ts";
 import { statusCommand } from "./status.ts";
@@ -43,6 +44,7 @@ for (const command of [
   doctorCommand(),
   pairCommand(),
   marketCommand(),
+  ordersCommand(),
 ]) {
   for (const each of [command, ...command.commands]) {
     each.exitOverride().copyInheritedSettings(program);

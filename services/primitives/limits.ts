@@ -30,6 +30,16 @@ export const BLOCK_TRANSACTIONS_MAX = 20_000;
 export const LATE_ENTRIES_PER_REPORT_MAX = 4096;
 /** [fork] Committee members: one bit each in a certificate's bitmask. */
 export const COMMITTEE_MEMBERS_MAX = 32;
+/** [fork] Open forward orders of one member in one slot. */
+export const FORWARD_ORDERS_PER_MEMBER_MAX = 32;
+/** [fork] Open forward orders of one region in one slot. Bounds one forward auction. */
+export const FORWARD_ORDERS_PER_SLOT_MAX = 8192;
+/** [fork] Open forward orders and unsettled positions of one region, all slots together. */
+export const FORWARD_ORDERS_PER_REGION_MAX = 65_536;
+/** [fork] How many slots past the next one to clear may have orders: 42 days of quarter hours. */
+export const FORWARD_SLOTS_MAX = 4096;
+/** [fork] How far ahead the law may open the forward market, seconds. */
+export const FORWARD_HORIZON_S_MAX = 30 * 86_400;
 /** [fork] Slot length, seconds. */
 export const SLOT_S_MIN = 60;
 export const SLOT_S_MAX = 3600;
@@ -119,9 +129,17 @@ assert(
   "a region's energy must be a safe integer",
 );
 assert(
-  BigInt(SLOT_ENERGY_WH_MAX) * BigInt(PRICE_UC_PER_WH_MAX) * BigInt(METERS_PER_REGION_MAX) <
+  BigInt(SLOT_ENERGY_WH_MAX) *
+    BigInt(PRICE_UC_PER_WH_MAX) *
+    // An undelivered Wh costs the short price, at most twice the range above retail.
+    BigInt(METERS_PER_REGION_MAX + 3 * FORWARD_ORDERS_PER_SLOT_MAX) <
     2n ** 63n,
   "a region's money must fit 64 bits",
+);
+assert(
+  SLOT_ENERGY_WH_MAX * PRICE_UC_PER_WH_MAX * (FORWARD_ORDERS_PER_MEMBER_MAX + 1) <
+    Number.MAX_SAFE_INTEGER,
+  "what one meter's slot comes to at one price must be a safe integer",
 );
 assert(STREAM_CLIENTS_MAX < HTTP_CONNECTIONS_MAX, "streams must leave room for requests");
 assert(MEMPOOL_TRANSACTIONS_MAX <= BLOCK_TRANSACTIONS_MAX, "a full mempool must fit one block");

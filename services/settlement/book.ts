@@ -1,7 +1,8 @@
 /**
- * A region's order book from metered energy: one bid per grid meter with import left after own use,
- * at the member's highest price, one ask per meter with export left, at the lowest; and the
- * retailer as two orders of its own.
+ * A region's order book after delivery: one bid per grid meter with energy to buy after own use, at
+ * the member's highest price, one ask per meter with energy to sell, at the lowest; and the
+ * retailer as two orders of its own. What was traded forward and delivered is not in it
+ * (`forward.ts`).
  *
  * The retailer stands in every region's book, not behind one node that all regions share: over such
  * a node energy would be wheeled between regions past their lines, without fee or limit. Its orders
@@ -13,14 +14,10 @@
 import { ASK, BID, createOrderColumns, type OrderColumns, pushOrder } from "../market/orders.ts";
 import { shareProRata } from "../market/ration.ts";
 import { METERS_PER_REGION_MAX } from "../primitives/limits.ts";
+import type { Delivery } from "./forward.ts";
 import { type OwnUse, ownUse } from "./own-use.ts";
 import type { Roster } from "./roster.ts";
-import {
-  atGridMeters,
-  type MeteredSlot,
-  type RetailerPrices,
-  type StandingLimits,
-} from "./slot.ts";
+import type { RetailerPrices, StandingLimits } from "./slot.ts";
 
 /** Ties go to the lower index: members by meter, the retailer last. */
 const RETAILER_TIE = 2 * METERS_PER_REGION_MAX;
@@ -28,7 +25,7 @@ const RETAILER_TIE = 2 * METERS_PER_REGION_MAX;
 export type Book = {
   readonly orders: OrderColumns; // members' orders by place, then the retailer's bid and ask
   readonly place: Uint32Array; // of each member order
-  readonly importWh: Float64Array; // metered, by place
+  readonly importWh: Float64Array; // to buy, by place
   readonly exportWh: Float64Array;
   readonly own: OwnUse;
 };
@@ -38,15 +35,14 @@ export type LineCapacities = { readonly inWh: number; readonly outWh: number };
 
 export function buildBook(parts: {
   readonly roster: Roster;
-  readonly metered: MeteredSlot;
+  readonly delivery: Delivery;
   readonly limits: StandingLimits;
   readonly retailer: RetailerPrices;
   readonly lines: LineCapacities;
 }): Book {
-  const { roster, metered, limits, retailer, lines } = parts;
+  const { roster, delivery, limits, retailer, lines } = parts;
   const { gridMeters, memberOfMeter } = roster;
-  const importWh = atGridMeters(roster, metered.importWh);
-  const exportWh = atGridMeters(roster, metered.exportWh);
+  const { importWh, exportWh } = delivery;
   const own = ownUse(roster, { importWh, exportWh });
   const orders = createOrderColumns(2 * gridMeters.length + 2);
   const place = new Uint32Array(2 * gridMeters.length);

@@ -1,21 +1,19 @@
 /**
- * The mid-market rate as an allocation: the region alone with the retailer. A meter's import and
- * export of a slot stand side by side, each at its side's rate. Limits play no part: nobody is
+ * The mid-market rate as an allocation: the region alone with the retailer. What a meter has to buy
+ * and to sell in a slot stand side by side, each at its side's rate. Limits play no part: nobody is
  * worse off than with the retailer alone.
  */
 import { floorDivide } from "../ledger/apportion.ts";
 import { midMarketRate } from "../market/mechanisms/mid-market-rate.ts";
-import type { Roster } from "./roster.ts";
-import { type Allocation, atGridMeters, type MeteredSlot, type RetailerPrices } from "./slot.ts";
+import type { Delivery } from "./forward.ts";
+import type { Allocation, RetailerPrices } from "./slot.ts";
 
 export function allocateMidMarket(parts: {
-  readonly roster: Roster;
-  readonly metered: MeteredSlot;
+  readonly delivery: Delivery;
   readonly retailer: RetailerPrices;
 }): Allocation {
-  const { roster, metered, retailer } = parts;
-  const importWh = atGridMeters(roster, metered.importWh);
-  const exportWh = atGridMeters(roster, metered.exportWh);
+  const { retailer } = parts;
+  const { importWh, exportWh } = parts.delivery;
   const rate = midMarketRate({ importWh, exportWh, ...retailer });
   const { totals } = rate;
   const none = new Float64Array(importWh.length);
@@ -44,7 +42,7 @@ function midPrice({ retailUcPerWh, feedInUcPerWh }: RetailerPrices): number {
   return Math.floor((retailUcPerWh + feedInUcPerWh) / 2);
 }
 
-/** For reading, floored; the amounts are exact. Null where nothing was metered. */
+/** For reading, floored; the amounts are exact. Null where nothing was on that side. */
 function averagePrice(totalUc: bigint, energyWh: number): number | null {
   if (energyWh === 0) return null;
   return Number(floorDivide(totalUc, BigInt(energyWh)));

@@ -12,7 +12,7 @@ import type { Roster } from "./roster.ts";
 /** By place; the same sum on both sides for every member. */
 export type OwnUse = { readonly importWh: Float64Array; readonly exportWh: Float64Array };
 
-/** @param energy - metered, by place */
+/** @param energy - to buy and to sell, by place */
 export function ownUse(
   roster: Roster,
   energy: { readonly importWh: Float64Array; readonly exportWh: Float64Array },

@@ -1,6 +1,9 @@
 /**
  * One region's slot after the market: bills and account entries, with conservation asserted.
  *
+ * Forward energy is paid here, at its auction's price, beside what the metered market gave; what a
+ * deviation leaves to the retailer pays the difference to the short or long price on top.
+ *
  * Late energy settles with the retailer alone, at its prices, on a bill of its own that names the
  * slot it belongs to; it never touches another member's bill.
  */
@@ -8,8 +11,9 @@ import { createAccounts, INSTITUTION } from "../ledger/accounts.ts";
 import { type Holder, transfer } from "../ledger/transfers.ts";
 import { assert } from "../primitives/errors.ts";
 import type { MicroCents } from "../primitives/units.ts";
-import { BILL_KIND, type Bill } from "../wire/bill.ts";
+import { BILL_KIND, type Bill, boughtAtDeliveryWh, soldAtDeliveryWh } from "../wire/bill.ts";
 import type { LateEntry } from "../wire/report.ts";
+import { type Delivery, imbalanceWh } from "./forward.ts";
 import { NO_MEMBER } from "./roster.ts";
 import type { Settlement, SettlementInput } from "./slot.ts";
 
@@ -21,20 +25,23 @@ export function settleSlot(input: SettlementInput): Settlement {
   let soldWh = 0;
   let retailerBoughtWh = 0;
   let retailerSoldWh = 0;
+  let penaltiesUc = 0n;
   roster.gridMeters.forEach((_, place) => {
     const bill = slotBill(input, place);
     bills.push(bill);
     entries.memberUc[bill.memberIndex]! += bill.amountUc;
     tradedWh += bill.communityBoughtWh;
     soldWh += bill.communitySoldWh;
-    retailerBoughtWh += bill.retailerBoughtWh;
-    retailerSoldWh += bill.retailerSoldWh;
+    retailerBoughtWh += bill.retailerBoughtWh + bill.imbalanceBoughtWh;
+    retailerSoldWh += bill.retailerSoldWh + bill.imbalanceSoldWh;
+    penaltiesUc += penaltyUc(input, bill);
   });
   assert(tradedWh === soldWh, "what the community sold is what it bought");
-  entries.institutionUc[INSTITUTION.retailer] = allocation.retailerUc;
-  entries.institutionUc[INSTITUTION.neighbours] = allocation.neighboursUc;
-  entries.institutionUc[INSTITUTION.gridOperator] = allocation.gridOperatorUc;
-  entries.institutionUc[INSTITUTION.treasury] = allocation.treasuryUc;
+  const forward = forwardEntries(input.delivery);
+  entries.institutionUc[INSTITUTION.retailer] = allocation.retailerUc + penaltiesUc;
+  entries.institutionUc[INSTITUTION.neighbours] = allocation.neighboursUc + forward.neighboursUc;
+  entries.institutionUc[INSTITUTION.gridOperator] = allocation.gridOperatorUc + forward.feesUc;
+  entries.institutionUc[INSTITUTION.treasury] = allocation.treasuryUc + forward.rentUc;
   for (const late of metered.late) {
     const bill = lateBill(input, late);
     if (bill === null) continue;
@@ -52,10 +59,43 @@ export function settleSlot(input: SettlementInput): Settlement {
   return { bills, entries, tradedWh, retailerBoughtWh, retailerSoldWh, retailerUc };
 }
 
-function slotBill({ roster, metered, allocation }: SettlementInput, place: number): Bill {
+/** What forward flows owe and are owed; the members' part follows from the bills. */
+function forwardEntries({ forward, forwardBoughtWh, forwardSoldWh }: Delivery) {
+  if (forward === null) return { neighboursUc: 0n, feesUc: 0n, rentUc: 0n };
+  const { inflowWh, outflowWh, inflowFeesUc: feesUc, inflowRentUc: rentUc } = forward.lines;
+  const sum = (column: Float64Array) => column.reduce((total, wh) => total + wh, 0);
+  assert(
+    sum(forwardSoldWh) + inflowWh === sum(forwardBoughtWh) + outflowWh,
+    "forward: sold + inflow = bought + outflow",
+  );
+  const flowsUc = BigInt(forward.priceUcPerWh) * BigInt(inflowWh - outflowWh);
+  return { neighboursUc: flowsUc - feesUc - rentUc, feesUc, rentUc };
+}
+
+/** What a deviation pays the retailer above its ordinary prices; never negative. */
+function penaltyUc({ retailer, imbalance }: SettlementInput, bill: Bill): bigint {
+  const shortUc = BigInt(imbalance.shortUcPerWh - retailer.retailUcPerWh);
+  const longUc = BigInt(retailer.feedInUcPerWh - imbalance.longUcPerWh);
+  return shortUc * BigInt(bill.imbalanceBoughtWh) + longUc * BigInt(bill.imbalanceSoldWh);
+}
+
+function slotBill(input: SettlementInput, place: number): Bill {
+  const { roster, metered, delivery, allocation } = input;
   const meterIndex = roster.gridMeters[place]!;
   const { supply } = allocation;
-  const bill: Bill = {
+  const forwardBoughtWh = delivery.forwardBoughtWh[place]!;
+  const forwardSoldWh = delivery.forwardSoldWh[place]!;
+  const isForward = forwardBoughtWh + forwardSoldWh > 0;
+  const forwardPriceUcPerWh = isForward ? delivery.forward!.priceUcPerWh : 0;
+  const imbalanceBoughtWh = imbalanceWh({
+    missingWh: delivery.undeliveredWh[place]!,
+    insideWh: supply.communityBoughtWh[place]! + supply.neighbourBoughtWh[place]!,
+  });
+  const imbalanceSoldWh = imbalanceWh({
+    missingWh: delivery.untakenWh[place]!,
+    insideWh: supply.communitySoldWh[place]! + supply.neighbourSoldWh[place]!,
+  });
+  const unpaid: Bill = {
     slot: metered.slot,
     meterIndex,
     memberIndex: roster.memberOfMeter[meterIndex]!,
@@ -66,13 +106,21 @@ function slotBill({ roster, metered, allocation }: SettlementInput, place: numbe
     communitySoldWh: supply.communitySoldWh[place]!,
     neighbourBoughtWh: supply.neighbourBoughtWh[place]!,
     neighbourSoldWh: supply.neighbourSoldWh[place]!,
-    retailerBoughtWh: supply.retailerBoughtWh[place]!,
-    retailerSoldWh: supply.retailerSoldWh[place]!,
+    retailerBoughtWh: supply.retailerBoughtWh[place]! - imbalanceBoughtWh,
+    retailerSoldWh: supply.retailerSoldWh[place]! - imbalanceSoldWh,
     buyPriceUcPerWh: allocation.buyPriceUcPerWh ?? 0,
     sellPriceUcPerWh: allocation.sellPriceUcPerWh ?? 0,
     amountUc: allocation.amountUc[place]! as MicroCents,
     quality: metered.quality[meterIndex]!,
+    forwardBoughtWh,
+    forwardSoldWh,
+    forwardPriceUcPerWh,
+    imbalanceBoughtWh,
+    imbalanceSoldWh,
   };
+  const forwardUc = BigInt(forwardPriceUcPerWh) * BigInt(forwardSoldWh - forwardBoughtWh);
+  const amountUc = unpaid.amountUc + forwardUc - penaltyUc(input, unpaid);
+  const bill: Bill = { ...unpaid, amountUc: amountUc as MicroCents };
   assertBill(bill);
   return bill;
 }
@@ -100,6 +148,11 @@ function lateBill({ roster, retailer }: SettlementInput, late: LateEntry): Bill 
     sellPriceUcPerWh: retailer.feedInUcPerWh,
     amountUc: BigInt(amountUc) as MicroCents,
     quality,
+    forwardBoughtWh: 0,
+    forwardSoldWh: 0,
+    forwardPriceUcPerWh: 0,
+    imbalanceBoughtWh: 0,
+    imbalanceSoldWh: 0,
   };
   assertBill(bill);
   return bill;
@@ -117,12 +170,16 @@ function isGridMeter(gridMeters: Uint32Array, meterIndex: number): boolean {
   return gridMeters[low] === meterIndex;
 }
 
-/** Invariant 1 for one meter: settled energy is metered energy, and no part is negative. */
+/**
+ * Invariant 1 for one meter: export + all bought = import + all sold; without forward energy,
+ * bought = import and sold = export; and no part is negative.
+ */
 function assertBill(bill: Bill): void {
-  const boughtWh = bill.communityBoughtWh + bill.neighbourBoughtWh + bill.retailerBoughtWh;
-  const soldWh = bill.communitySoldWh + bill.neighbourSoldWh + bill.retailerSoldWh;
-  assert(boughtWh === bill.importWh, "a bill accounts for all import");
-  assert(soldWh === bill.exportWh, "a bill accounts for all export");
+  const boughtWh = boughtAtDeliveryWh(bill) + bill.forwardBoughtWh;
+  const soldWh = soldAtDeliveryWh(bill) + bill.forwardSoldWh;
+  assert(bill.exportWh + boughtWh === bill.importWh + soldWh, "a bill accounts for all energy");
+  const isForward = bill.forwardBoughtWh + bill.forwardSoldWh > 0;
+  assert(isForward || boughtWh === bill.importWh, "a bill accounts for all import");
   const least = Math.min(
     bill.communityBoughtWh,
     bill.communitySoldWh,
@@ -130,6 +187,10 @@ function assertBill(bill: Bill): void {
     bill.neighbourSoldWh,
     bill.retailerBoughtWh,
     bill.retailerSoldWh,
+    bill.forwardBoughtWh,
+    bill.forwardSoldWh,
+    bill.imbalanceBoughtWh,
+    bill.imbalanceSoldWh,
   );
   assert(least >= 0, "energy is never negative");
 }

@@ -6,6 +6,7 @@ import type { Accounts } from "../ledger/accounts.ts";
 import type { MicroCents, Slot } from "../primitives/units.ts";
 import type { Bill } from "../wire/bill.ts";
 import type { LateEntry } from "../wire/report.ts";
+import type { Delivery, ImbalancePrices } from "./forward.ts";
 import type { Roster } from "./roster.ts";
 
 /** The supplier of last resort sells at retail and buys at feed-in price, without limit. */
@@ -44,7 +45,7 @@ export const NO_LINES: LineTotals = {
   inflowRentUc: 0n,
 };
 
-/** Energy by source and sink, by place. Each meter's parts sum to what it metered. */
+/** Energy by source and sink, by place. Each meter's parts sum to what it has to buy or sell. */
 export type Supply = {
   readonly communityBoughtWh: Float64Array;
   readonly communitySoldWh: Float64Array;
@@ -70,7 +71,9 @@ export type Allocation = {
 export type SettlementInput = {
   readonly roster: Roster;
   readonly metered: MeteredSlot;
+  readonly delivery: Delivery;
   readonly retailer: RetailerPrices;
+  readonly imbalance: ImbalancePrices;
   readonly allocation: Allocation;
 };
 
@@ -78,7 +81,7 @@ export type Settlement = {
   readonly bills: readonly Bill[]; // one per grid meter in meter order, then the late ones
   readonly entries: Accounts; // sum to zero
   readonly tradedWh: number; // community energy, own use of own export included
-  readonly retailerBoughtWh: number; // by members, from the retailer, late energy included
+  readonly retailerBoughtWh: number; // by members from the retailer, imbalance and late included
   readonly retailerSoldWh: number;
   readonly retailerUc: MicroCents;
 };

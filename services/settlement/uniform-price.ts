@@ -3,11 +3,11 @@
  *
  * Inside a region all energy has one price, so which source served which use moves no money; it is
  * named in a fixed order: own region first, then other regions, then the retailer. A region's
- * totals are shared over the fills by largest remainder. What the auction left unfilled was metered
- * all the same, so it is bought from or sold to the retailer. A member's own use counts as
- * community energy at the slot's price on both sides: nothing for the member, and one formula for
- * every bill: price x (sold inside - bought inside) + feed-in x sold to - retail x bought from the
- * retailer.
+ * totals are shared over the fills by largest remainder. What the auction left unfilled was
+ * delivered all the same, so it is bought from or sold to the retailer. A member's own use counts
+ * as community energy at the slot's price on both sides: nothing for the member, and one formula
+ * for every bill: price x (sold inside - bought inside) + feed-in x sold to - retail x bought from
+ * the retailer.
  */
 import { ASK, BID } from "../market/orders.ts";
 import { shareProRata } from "../market/ration.ts";
@@ -61,7 +61,7 @@ export function allocateUniformPrice(cleared: ClearedBook): Allocation {
     const insideSoldWh = supply.communitySoldWh[i]! + supply.neighbourSoldWh[i]!;
     supply.retailerBoughtWh[i] = book.importWh[i]! - insideBoughtWh;
     supply.retailerSoldWh[i] = book.exportWh[i]! - insideSoldWh;
-    // Each product is at most 1e7 x 1e7, so the sum is an exact number.
+    // limits.ts asserts that a meter's energy at one price, and so this sum, is an exact number.
     amountUc[i] = BigInt(
       priceUcPerWh * (insideSoldWh - insideBoughtWh) +
         retailer.feedInUcPerWh * supply.retailerSoldWh[i]! -

@@ -48,6 +48,10 @@ export const EnergySummary = z.object({
   neighbourSoldWh: zEnergy,
   retailerBoughtWh: zEnergy,
   retailerSoldWh: zEnergy,
+  forwardBoughtWh: zEnergy, // before delivery; not part of the energies above
+  forwardSoldWh: zEnergy,
+  imbalanceBoughtWh: zEnergy, // sold forward and not delivered, bought from the retailer
+  imbalanceSoldWh: zEnergy, // bought forward and not taken, sold to the retailer
   paidUc: zMoney, // >= 0
   earnedUc: zMoney, // >= 0
   retailerAloneUc: zMoney, // what the same energy would have come to without the community; signed
@@ -95,6 +99,15 @@ export const SlotDetail = SlotSummary.extend({
   suppressed: z.boolean(), // a side with too few meters is not shown
   retailUcPerWh: z.int(),
   feedInUcPerWh: z.int(),
+  /** The slot's forward auction; null: nothing was traded forward. */
+  forward: z
+    .object({
+      priceUcPerWh: z.int(),
+      /** Bought or sold by members, the larger; null: by fewer than AGGREGATE_METERS_MIN meters. */
+      tradedWh: zEnergy.nullable(),
+    })
+    .nullable(),
+  /** After delivery; a line that carried forward energy the other way may exceed its capacity. */
   flows: z.array(
     z.object({
       line: z.string(),
@@ -213,6 +226,36 @@ export const Me = z.object({
   ),
 });
 
+/** A member's forward market: what is still open, and what waits for delivery. */
+export const MyOrders = z.object({
+  firstOpenSlot: z.int(), // the next slot whose gate has not closed at the last block's time
+  gateClosureS: z.int(), // before a slot's start
+  horizonS: z.int(), // how far ahead a slot may start
+  orders: z.array(
+    z.object({
+      orderId: z.int(),
+      slot: z.int(),
+      startS: z.int(),
+      gateClosesS: z.int(),
+      side: z.enum(["bid", "ask"]),
+      limitUcPerWh: z.int(),
+      energyWh: zEnergy,
+    }),
+  ),
+  positions: z.array(
+    z.object({
+      slot: z.int(),
+      startS: z.int(),
+      boughtWh: zEnergy,
+      soldWh: zEnergy,
+      priceUcPerWh: z.int(),
+    }),
+  ),
+});
+
+/** What a wallet needs to sign its next transaction. */
+export const AccountNonce = z.object({ address: zHash, nonce: z.int() });
+
 /** A day's roll-up, made by the calendar job. */
 export const DailyStatement = z.object({
   day: z.string().regex(/^\d{4}-\d{2}-\d{2}$/), // market day in the community's time zone
@@ -287,8 +330,11 @@ export type Status = z.output<typeof Status>;
 export type BillLine = z.output<typeof BillLine>;
 export type BillProofAnswer = z.output<typeof BillProofAnswer>;
 export type Me = z.output<typeof Me>;
+export type MyOrders = z.output<typeof MyOrders>;
+export type AccountNonce = z.output<typeof AccountNonce>;
 export type DailyStatement = z.output<typeof DailyStatement>;
 export type MonthlyStatement = z.output<typeof MonthlyStatement>;
 export type Session = z.output<typeof Session>;
+export type TransactionAnswer = z.output<typeof TransactionAnswer>;
 export type RefusalPage = z.output<typeof RefusalPage>;
 export type StreamBlock = z.output<typeof StreamBlock>;

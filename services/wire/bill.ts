@@ -1,7 +1,11 @@
 /**
- * The bill leaf: what one meter's slot came to. An SSZ container of sixteen uint64, so its root is
- * a Merkle tree of sixteen little-endian chunks, and a receipts root is the SSZ
- * hash_tree_root of List[Bill, 2^17]. Money is signed: two's complement in 64 bits.
+ * The bill leaf: what one meter's slot came to. An SSZ container of 21 uint64, so its root is a
+ * Merkle tree of 32 little-endian chunks, and a receipts root is the SSZ hash_tree_root of
+ * List[Bill, 2^17]. Money is signed: two's complement in 64 bits.
+ *
+ * Energy, for every bill: export + all that was bought = import + all that was sold, where bought
+ * and sold are the community, neighbour, retailer, forward and imbalance parts. Without forward
+ * energy each side stands alone: bought = import and sold = export.
  */
 import { merkleRoot } from "../crypto/merkle.ts";
 import { decode, encode } from "../primitives/codec.ts";
@@ -30,6 +34,11 @@ export type Bill = {
   readonly sellPriceUcPerWh: number; // received inside the market
   readonly amountUc: MicroCents; // what the member receives; negative: pays
   readonly quality: number; // QUALITY of the metered value
+  readonly forwardBoughtWh: number; // in the slot's forward auction, before delivery
+  readonly forwardSoldWh: number;
+  readonly forwardPriceUcPerWh: number; // paid or received for it; 0 without forward energy
+  readonly imbalanceBoughtWh: number; // sold forward, not delivered, nor found in the market
+  readonly imbalanceSoldWh: number; // bought forward, not taken, nor placed in the market
 };
 
 /** Order is consensus: it is the order of the container's fields. */
@@ -50,7 +59,24 @@ export const BILL_FIELDS = [
   "sellPriceUcPerWh",
   "amountUc",
   "quality",
+  "forwardBoughtWh",
+  "forwardSoldWh",
+  "forwardPriceUcPerWh",
+  "imbalanceBoughtWh",
+  "imbalanceSoldWh",
 ] as const satisfies readonly (keyof Bill)[];
+
+/** Where a bill's energy came from beside the forward auction; of a meter, Wh. */
+export function boughtAtDeliveryWh(bill: Bill): number {
+  return (
+    bill.communityBoughtWh + bill.neighbourBoughtWh + bill.retailerBoughtWh + bill.imbalanceBoughtWh
+  );
+}
+
+/** Where it went beside the forward auction. */
+export function soldAtDeliveryWh(bill: Bill): number {
+  return bill.communitySoldWh + bill.neighbourSoldWh + bill.retailerSoldWh + bill.imbalanceSoldWh;
+}
 
 /** SSZ hash_tree_root of the bill. */
 export function billRoot(bill: Bill): Uint8Array {

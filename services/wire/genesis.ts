@@ -7,6 +7,7 @@ import { sha256 } from "../crypto/hash.ts";
 import { utf8 } from "../primitives/bytes.ts";
 import {
   COMMITTEE_MEMBERS_MAX,
+  FORWARD_HORIZON_S_MAX,
   LINES_MAX,
   MEMBERS_PER_REGION_MAX,
   METERS_PER_REGION_MAX,
@@ -63,6 +64,18 @@ export const GenesisLine = z.strictObject({
   feeUcPerWh: z.int().min(0).max(PRICE_UC_PER_WH_MAX), // regulated network charge
 });
 
+/**
+ * The forward market's law. What is left out has the default that `forwardLaw` gives it: the gate
+ * closes 900 s before a slot, orders are taken a day ahead, and a deviation costs what the retailer
+ * charges anybody.
+ */
+export const GenesisForward = z.strictObject({
+  gateClosureS: z.int().min(0).max(86_400).optional(), // before the slot starts; whole slots
+  horizonS: z.int().min(0).max(FORWARD_HORIZON_S_MAX).optional(), // how far ahead a slot may start
+  shortUcPerWh: zPrice.optional(), // paid for energy sold forward and not delivered
+  longUcPerWh: zPrice.optional(), // received for energy bought forward and not taken
+});
+
 export const Genesis = z
   .strictObject({
     chainVersion: z.literal(CHAIN_VERSION),
@@ -93,6 +106,7 @@ export const Genesis = z
     }),
     retailUcPerWh: zPrice, // the retailer of last resort sells at this
     feedInUcPerWh: zPrice, // and buys at this
+    forward: GenesisForward.optional(),
     regions: z.array(GenesisRegion).min(1).max(REGIONS_MAX),
     lines: z.array(GenesisLine).max(LINES_MAX),
   })
@@ -104,6 +118,20 @@ export const Genesis = z
     }
     if (genesis.feedInUcPerWh > genesis.retailUcPerWh) {
       refuse(["feedInUcPerWh"], "must not be above retailUcPerWh");
+    }
+    const law = forwardLaw(genesis);
+    if (law.gateClosureS % genesis.slotS !== 0) {
+      refuse(["forward", "gateClosureS"], "must be a whole number of slots");
+    }
+    if (law.horizonS < law.gateClosureS) {
+      refuse(["forward", "horizonS"], "must not be below gateClosureS");
+    }
+    // A deviation must never be a gain.
+    if (law.shortUcPerWh < genesis.retailUcPerWh) {
+      refuse(["forward", "shortUcPerWh"], "must not be below retailUcPerWh");
+    }
+    if (law.longUcPerWh > genesis.feedInUcPerWh) {
+      refuse(["forward", "longUcPerWh"], "must not be above feedInUcPerWh");
     }
     if (3 * genesis.oracle.faultyMax >= Math.max(genesis.oracle.members.length, 1)) {
       refuse(["oracle", "faultyMax"], "must be below a third of the members");
@@ -151,6 +179,34 @@ export type GenesisMeter = z.output<typeof GenesisMeter>;
 export type GenesisMember = z.output<typeof GenesisMember>;
 export type MeterRole = GenesisMeter["role"];
 export type Mechanism = GenesisRegion["mechanism"];
+
+/** The forward market's law with nothing left out; long <= feed-in <= retail <= short. */
+export type ForwardLaw = {
+  readonly gateClosureS: number;
+  readonly horizonS: number;
+  readonly shortUcPerWh: number;
+  readonly longUcPerWh: number;
+};
+
+const GATE_CLOSURE_S = 900;
+const HORIZON_S = 86_400;
+
+/** The one place where the forward law's defaults stand. */
+export function forwardLaw(genesis: {
+  readonly slotS: number;
+  readonly retailUcPerWh: number;
+  readonly feedInUcPerWh: number;
+  readonly forward?: z.output<typeof GenesisForward> | undefined;
+}): ForwardLaw {
+  const { slotS, retailUcPerWh, feedInUcPerWh, forward } = genesis;
+  const gateClosureS = forward?.gateClosureS ?? Math.ceil(GATE_CLOSURE_S / slotS) * slotS;
+  return {
+    gateClosureS,
+    horizonS: forward?.horizonS ?? Math.max(HORIZON_S, gateClosureS),
+    shortUcPerWh: forward?.shortUcPerWh ?? retailUcPerWh,
+    longUcPerWh: forward?.longUcPerWh ?? feedInUcPerWh,
+  };
+}
 
 /** SHA-256 of the canonical JSON: keys sorted, no white space. Integers and text only, so exact. */
 export function genesisHash(genesis: Genesis): Uint8Array {

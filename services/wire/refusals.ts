@@ -41,6 +41,11 @@ export const TRANSACTION_CODE = {
   call_unknown: 9, // selector or arguments the market does not have
   member_elsewhere: 10, // the sender is a member of another region
   limits_pending: 11, // an earlier change has not taken effect yet
+  gate_closed: 12, // the slot's forward auction has been held
+  slot_beyond_horizon: 13, // further ahead than the law takes orders
+  order_invalid: 14, // no energy or too much, no such side, a price out of range, nothing metered
+  orders_full: 15, // of the member in this slot, of the slot, or of the region
+  order_unknown: 16, // no open order of the sender has this id in this slot
   report_malformed: 20, // columns do not match the region's meters
   report_unordered: 21, // not the next slot of its region
   certificate_invalid: 22, // no quorum, or a signature that does not verify

@@ -15,6 +15,14 @@ export type LineFlow = {
   readonly rentUc: MicroCents; // congestion rent, above the line's fee
 };
 
+/** What a region's forward auction of the slot came to; paid for with the slot's bills. */
+export type ForwardRecord = {
+  readonly priceUcPerWh: number;
+  readonly boughtWh: number; // by members; sold + inflow = bought + outflow
+  readonly soldWh: number;
+  readonly flows: readonly LineFlow[]; // of lines that touch this region and carry something
+};
+
 export type SlotRecord = {
   readonly regionIndex: number;
   readonly slot: Slot;
@@ -30,12 +38,13 @@ export type SlotRecord = {
   readonly quality: Uint8Array;
   readonly minSellUcPerWh: Int32Array; // by member index, in force in this slot
   readonly maxBuyUcPerWh: Int32Array;
-  readonly flows: readonly LineFlow[]; // of lines that touch this region, by line index
-  readonly tradedWh: number; // between members of this region
+  readonly flows: readonly LineFlow[]; // of the metered auction, lines that touch this region
+  readonly forward: ForwardRecord | null; // null: nothing was traded forward, nor passed through
+  readonly tradedWh: number; // between members of this region, after delivery
   readonly inflowWh: number;
   readonly outflowWh: number;
-  readonly retailerBoughtWh: number; // by members, from the retailer
-  readonly retailerSoldWh: number; // by members, to the retailer
+  readonly retailerBoughtWh: number; // by members, from the retailer, imbalance included
+  readonly retailerSoldWh: number; // by members, to the retailer, imbalance included
   readonly retailerUc: MicroCents; // ledger entries of the slot beside the members'; all sum to 0
   readonly neighboursUc: MicroCents; // clearing account with other regions
   readonly gridOperatorUc: MicroCents; // line fees
@@ -63,7 +72,7 @@ export function encodeSlotRecord(record: SlotRecord): Uint8Array {
     record.quality,
     [...record.minSellUcPerWh],
     [...record.maxBuyUcPerWh],
-    record.flows.map((flow) => [flow.lineIndex, flow.energyWh, flow.rentUc]),
+    record.flows.map(encodeFlow),
     record.tradedWh,
     record.inflowWh,
     record.outflowWh,
@@ -78,7 +87,37 @@ export function encodeSlotRecord(record: SlotRecord): Uint8Array {
     record.readingsRoot,
     record.receiptsRoot,
     record.bills.map(encodeBill),
+    encodeForward(record.forward),
   ]);
+}
+
+function encodeFlow({ lineIndex, energyWh, rentUc }: LineFlow): CodecValue {
+  return [lineIndex, energyWh, rentUc];
+}
+
+function decodeFlow(value: CodecValue): LineFlow {
+  const [lineIndex, energyWh, rentUc] = value as readonly (number | bigint)[];
+  return {
+    lineIndex: Number(lineIndex),
+    energyWh: Number(energyWh),
+    rentUc: BigInt(rentUc!) as MicroCents,
+  };
+}
+
+function encodeForward(forward: ForwardRecord | null): CodecValue {
+  if (forward === null) return null;
+  return [forward.priceUcPerWh, forward.boughtWh, forward.soldWh, forward.flows.map(encodeFlow)];
+}
+
+function decodeForward(value: CodecValue): ForwardRecord | null {
+  if (value === null) return null;
+  const [priceUcPerWh, boughtWh, soldWh, flows] = value as readonly CodecValue[];
+  return {
+    priceUcPerWh: priceUcPerWh as number,
+    boughtWh: boughtWh as number,
+    soldWh: soldWh as number,
+    flows: (flows as CodecValue[]).map(decodeFlow),
+  };
 }
 
 /**
@@ -88,7 +127,7 @@ export function encodeSlotRecord(record: SlotRecord): Uint8Array {
  */
 export function decodeSlotRecord(bytes: Uint8Array): SlotRecord {
   const fields = decode(bytes);
-  if (!Array.isArray(fields) || fields.length !== 29) {
+  if (!Array.isArray(fields) || fields.length !== 30) {
     throw new GridError("bytes_malformed", "not a slot record", { what: "slot record", offset: 0 });
   }
   const at = <T>(i: number) => fields[i] as T;
@@ -108,11 +147,7 @@ export function decodeSlotRecord(bytes: Uint8Array): SlotRecord {
     quality: at(11),
     minSellUcPerWh: Int32Array.from(at<number[]>(12)),
     maxBuyUcPerWh: Int32Array.from(at<number[]>(13)),
-    flows: at<CodecValue[][]>(14).map(([lineIndex, energyWh, rentUc]) => ({
-      lineIndex: lineIndex as number,
-      energyWh: energyWh as number,
-      rentUc: BigInt(rentUc as number) as MicroCents,
-    })),
+    flows: at<CodecValue[]>(14).map(decodeFlow),
     tradedWh: at(15),
     inflowWh: at(16),
     outflowWh: at(17),
@@ -127,5 +162,6 @@ export function decodeSlotRecord(bytes: Uint8Array): SlotRecord {
     readingsRoot: at(26),
     receiptsRoot: at(27),
     bills: at<Uint8Array[]>(28).map(decodeBill),
+    forward: decodeForward(at(29)),
   };
 }

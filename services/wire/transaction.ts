@@ -8,6 +8,7 @@ import { recoverAddress, secp256k1Address, signSecp256k1 } from "../crypto/secp2
 import { bytesEqual, concatBytes, uintBytes, utf8 } from "../primitives/bytes.ts";
 import { GridError } from "../primitives/errors.ts";
 import { PRICE_UC_PER_WH_MAX } from "../primitives/limits.ts";
+import { abiInt64, callSelector, isCall, readAbiInt64 } from "./abi.ts";
 import { decodeRlp, encodeRlp, type RlpValue } from "./rlp.ts";
 
 export const MEMBER_TRANSACTION_TYPE = 0x02;
@@ -35,8 +36,7 @@ export function regionOfMarket(address: Uint8Array): number | null {
   return address[18]! * 256 + address[19]!;
 }
 
-/** First four bytes of keccak("setLimits(int64,int64)"). */
-const SET_LIMITS_SELECTOR = keccak256(utf8("setLimits(int64,int64)")).slice(0, 4);
+const SET_LIMITS_SELECTOR = callSelector("setLimits(int64,int64)");
 
 export type Limits = {
   readonly minSellUcPerWh: number; // sells at or above this
@@ -47,33 +47,23 @@ export type Limits = {
 export function encodeSetLimits(limits: Limits): Uint8Array {
   return concatBytes([
     SET_LIMITS_SELECTOR,
-    abiInt(limits.minSellUcPerWh),
-    abiInt(limits.maxBuyUcPerWh),
+    abiInt64(limits.minSellUcPerWh),
+    abiInt64(limits.maxBuyUcPerWh),
   ]);
 }
 
 /** @returns null where the calldata is no canonical setLimits call with prices in range */
 export function decodeSetLimits(data: Uint8Array): Limits | null {
-  if (data.length !== 68 || !bytesEqual(data.subarray(0, 4), SET_LIMITS_SELECTOR)) return null;
-  const minSellUcPerWh = readAbiInt(data.subarray(4, 36));
-  const maxBuyUcPerWh = readAbiInt(data.subarray(36, 68));
+  if (!isCall(data, { selector: SET_LIMITS_SELECTOR, words: 2 })) return null;
+  const minSellUcPerWh = readPrice(data, 0);
+  const maxBuyUcPerWh = readPrice(data, 1);
   if (minSellUcPerWh === null || maxBuyUcPerWh === null) return null;
   return { minSellUcPerWh, maxBuyUcPerWh };
 }
 
-function abiInt(value: number): Uint8Array {
-  const out = new Uint8Array(32).fill(value < 0 ? 0xff : 0);
-  new DataView(out.buffer).setBigInt64(24, BigInt(value));
-  return out;
-}
-
-function readAbiInt(word: Uint8Array): number | null {
-  const view = new DataView(word.buffer, word.byteOffset, word.byteLength);
-  const value = view.getBigInt64(24);
-  const sign = value < 0n ? 0xff : 0;
-  if (word.subarray(0, 24).some((byte) => byte !== sign)) return null;
-  const inRange = value <= BigInt(PRICE_UC_PER_WH_MAX) && value >= -BigInt(PRICE_UC_PER_WH_MAX);
-  return inRange ? Number(value) : null;
+function readPrice(data: Uint8Array, place: number): number | null {
+  const value = readAbiInt64(data, place);
+  return value === null || Math.abs(value) > PRICE_UC_PER_WH_MAX ? null : value;
 }
 
 export function signMemberTransaction({

@@ -116,6 +116,7 @@ function detailOf(region: RegionFact, slot: number, paired: boolean): wire.SlotD
     suppressed: false,
     retailUcPerWh: RETAIL,
     feedInUcPerWh: FEED_IN,
+    forward: null,
     flows: [
       {
         line: "line-1",
@@ -184,6 +185,10 @@ function windowSummary(window: wire.EnergyWindow, scale: number): wire.EnergySum
     neighbourSoldWh,
     retailerBoughtWh,
     retailerSoldWh,
+    forwardBoughtWh: 0,
+    forwardSoldWh: 0,
+    imbalanceBoughtWh: 0,
+    imbalanceSoldWh: 0,
     paidUc: String(paidUc),
     earnedUc: String(earnedUc),
     retailerAloneUc: String(exportWh * FEED_IN - importWh * RETAIL),
@@ -225,6 +230,11 @@ function billOf(slot: number): Bill {
     sellPriceUcPerWh: 19_000,
     amountUc: BigInt(uc) as Bill["amountUc"],
     quality: 0,
+    forwardBoughtWh: 0,
+    forwardSoldWh: 0,
+    forwardPriceUcPerWh: 0,
+    imbalanceBoughtWh: 0,
+    imbalanceSoldWh: 0,
   };
 }
 

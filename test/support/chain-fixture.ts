@@ -173,5 +173,7 @@ function laneView(
     treasuryBalanceUc: 0n as MicroCents,
     settledImportWh: new Float64Array(meters.length),
     settledExportWh: new Float64Array(meters.length),
+    forwardOrders: [],
+    forwardPositions: [],
   };
 }

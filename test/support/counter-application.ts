@@ -193,5 +193,7 @@ function emptyLane(): LaneView {
     treasuryBalanceUc: zero,
     settledImportWh: new Float64Array(0),
     settledExportWh: new Float64Array(0),
+    forwardOrders: [],
+    forwardPositions: [],
   };
 }

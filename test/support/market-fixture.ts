@@ -62,6 +62,7 @@ export type FixtureOptions = {
   readonly correctionWindowS?: number; // default: ten slots
   readonly retailUcPerWh?: number; // default 30,000
   readonly feedInUcPerWh?: number; // default 8,000
+  readonly forward?: Genesis["forward"]; // default: the law's own defaults
 };
 
 export type FixtureReport = {
@@ -92,6 +93,13 @@ export type MarketFixture = {
     readonly memberIndex: number;
     readonly nonce: number;
     readonly limits: Limits;
+  }): Uint8Array;
+  /** Any call of the member's own region's market. */
+  callTransaction(call: {
+    readonly regionIndex: number;
+    readonly memberIndex: number;
+    readonly nonce: number;
+    readonly data: Uint8Array;
   }): Uint8Array;
 };
 
@@ -133,6 +141,7 @@ export function createMarketFixture(options: FixtureOptions): MarketFixture {
     },
     retailUcPerWh: options.retailUcPerWh ?? 30_000,
     feedInUcPerWh: options.feedInUcPerWh ?? 8_000,
+    ...(options.forward === undefined ? {} : { forward: options.forward }),
     regions: options.regions.map((region, r) => ({
       id: region.id,
       name: `Region ${region.id}`,
@@ -158,6 +167,11 @@ export function createMarketFixture(options: FixtureOptions): MarketFixture {
   const firstSlot = Math.floor(FIXTURE_GENESIS_TIME_S / slotS);
   const configDigest = oracleConfigDigest(genesis); // hashes all of genesis: once
   const quorum = oracleQuorum(genesis);
+  const signCall: MarketFixture["callTransaction"] = ({ regionIndex, memberIndex, nonce, data }) =>
+    signMemberTransaction({
+      transaction: { chainId: genesis.chainId, nonce, to: marketAddress(regionIndex), data },
+      secretKey: memberSecrets[regionIndex]![memberIndex]!,
+    });
   return {
     genesis,
     memberSecrets,
@@ -168,16 +182,8 @@ export function createMarketFixture(options: FixtureOptions): MarketFixture {
     slotEndS: (slotIndex) => ((firstSlot + slotIndex + 1) * slotS) as UnixSeconds,
     reportTransaction: (report) =>
       signReport({ oracleSecrets, firstSlot, quorum, configDigest }, report),
-    limitsTransaction: ({ regionIndex, memberIndex, nonce, limits }) =>
-      signMemberTransaction({
-        transaction: {
-          chainId: genesis.chainId,
-          nonce,
-          to: marketAddress(regionIndex),
-          data: encodeSetLimits(limits),
-        },
-        secretKey: memberSecrets[regionIndex]![memberIndex]!,
-      }),
+    limitsTransaction: ({ limits, ...at }) => signCall({ ...at, data: encodeSetLimits(limits) }),
+    callTransaction: signCall,
   };
 }
 

@@ -12,6 +12,7 @@ import { toHex, utf8 } from "../../services/primitives/bytes.ts";
 import { createPrng } from "../../services/primitives/prng.ts";
 import type { MicroCents, Slot } from "../../services/primitives/units.ts";
 import { buildBook, membersFirst } from "../../services/settlement/book.ts";
+import { deliver } from "../../services/settlement/forward.ts";
 import { allocateMidMarket } from "../../services/settlement/mid-market.ts";
 import { createRoster } from "../../services/settlement/roster.ts";
 import { settleSlot } from "../../services/settlement/settle.ts";
@@ -194,7 +195,9 @@ export function settleRegions({
       quality: Uint8Array.from(quality),
       late,
     };
-    return { roster: createRoster(region), metered, limits: limitColumns(genesis, r) };
+    const roster = createRoster(region);
+    const delivery = deliver({ roster, metered, forward: null });
+    return { roster, metered, delivery, limits: limitColumns(genesis, r) };
   });
   const nodes = lines
     .map((line, lineIndex) => ({
@@ -209,7 +212,7 @@ export function settleRegions({
   );
   const coupling = couple({ regions: books.map((book) => book.orders), lines: nodes });
   return genesis.regions.map((region, regionIndex) => {
-    const { roster, metered, limits } = inputs[regionIndex]!;
+    const { roster, metered, delivery, limits } = inputs[regionIndex]!;
     const node = auctioned.indexOf(regionIndex);
     const totals = { ...NO_LINES };
     const flows: LineFlow[] = [];
@@ -228,7 +231,7 @@ export function settleRegions({
     const clearing = coupling.clearings[node];
     const allocation: Allocation =
       clearing === undefined
-        ? allocateMidMarket({ roster, metered, retailer })
+        ? allocateMidMarket({ delivery, retailer })
         : allocateUniformPrice({
             book: books[node]!,
             fillWh: membersFirst(books[node]!.orders, clearing.fillWh),
@@ -236,13 +239,16 @@ export function settleRegions({
             lines: totals,
             retailer,
           });
-    const settlement = settleSlot({ roster, metered, retailer, allocation });
+    const imbalance = { shortUcPerWh: retailUcPerWh, longUcPerWh: feedInUcPerWh };
+    const settled = { roster, metered, delivery, retailer, imbalance, allocation };
+    const settlement = settleSlot(settled);
     const at = { regionIndex, slot, height, mechanism: region.mechanism };
     return {
       ...at,
       ...limits,
       ...facts({ metered, clearing, allocation, totals, settlement, at }),
       flows,
+      forward: null,
     };
   });
 }

@@ -4,7 +4,8 @@
  *
  * The API gives what a window came to as a whole (`paidUc`, `earnedUc`). The utility's part is its
  * energy at the published tariff, the neighbourhood's is what remains, so the parts always sum to
- * the bill. What the own roof covers has no bill: it saved the retail price, and cost nothing.
+ * the bill. What was traded before the slot is the neighbourhood's too, deviations included. What
+ * the own roof covers has no bill: it saved the retail price, and cost nothing.
  */
 import type { EnergySummary, Status } from "../../../services/wire/api.ts";
 
@@ -26,7 +27,7 @@ export type Split = {
 export function productionSplit(summary: EnergySummary, tariff: Tariff): Split {
   const market = apart({
     totalUc: BigInt(summary.earnedUc),
-    neighbourhoodWh: summary.communitySoldWh + summary.neighbourSoldWh,
+    neighbourhoodWh: summary.exportWh - summary.retailerSoldWh,
     utilityWh: summary.retailerSoldWh,
     utilityUcPerWh: tariff.feedInUcPerWh,
   });
@@ -42,7 +43,7 @@ export function productionSplit(summary: EnergySummary, tariff: Tariff): Split {
 export function consumptionSplit(summary: EnergySummary, tariff: Tariff): Split {
   const market = apart({
     totalUc: BigInt(summary.paidUc),
-    neighbourhoodWh: summary.communityBoughtWh + summary.neighbourBoughtWh,
+    neighbourhoodWh: summary.importWh - summary.retailerBoughtWh,
     utilityWh: summary.retailerBoughtWh,
     utilityUcPerWh: tariff.retailUcPerWh,
   });

@@ -1,6 +1,6 @@
 /** The member's bill lines of the latest slots, each of which can be verified in this browser. */
 import type { BillLine, Status } from "../../../services/wire/api.ts";
-import { t } from "../messages.ts";
+import { type MessageKey, t } from "../messages.ts";
 import { routeHash } from "../model/route.ts";
 import { api } from "../state/api-client.ts";
 import { useResource } from "../state/loadable.ts";
@@ -115,7 +115,7 @@ function energyLines(line: BillLine): string[] {
     parts({
       total: t("bill.bought", { energy: locale.energy(line.importWh) }),
       shares: [
-        text("bill.fromNeighbours", line.communityBoughtWh + line.neighbourBoughtWh),
+        text("bill.fromNeighbours", line.importWh - line.retailerBoughtWh),
         text("bill.fromUtility", line.retailerBoughtWh),
       ],
     });
@@ -124,12 +124,27 @@ function energyLines(line: BillLine): string[] {
     parts({
       total: t("bill.sold", { energy: locale.energy(line.exportWh) }),
       shares: [
-        text("bill.toNeighbours", line.communitySoldWh + line.neighbourSoldWh),
+        text("bill.toNeighbours", line.exportWh - line.retailerSoldWh),
         text("bill.toUtility", line.retailerSoldWh),
       ],
     });
   }
+  lines.push(...aheadLines(line));
   return lines.length === 0 ? [t("bill.neither")] : lines;
+}
+
+/** What was traded before the slot, and what of it was not kept and had to go by the utility. */
+function aheadLines(line: BillLine): string[] {
+  const price = locale.price(line.forwardPriceUcPerWh);
+  const parts: [MessageKey, number][] = [
+    ["bill.boughtAhead", line.forwardBoughtWh],
+    ["bill.soldAhead", line.forwardSoldWh],
+    ["bill.short", line.imbalanceBoughtWh],
+    ["bill.long", line.imbalanceSoldWh],
+  ];
+  return parts
+    .filter(([, energyWh]) => energyWh > 0)
+    .map(([key, energyWh]) => t(key, { energy: locale.energy(energyWh), price }));
 }
 
 type BillEnergyKey =

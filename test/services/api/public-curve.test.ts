@@ -20,6 +20,7 @@ function curve({ sell = [], buy = [] }: { sell?: readonly Offer[]; buy?: readonl
   const { genesis } = createChainFixture({ regions });
   const record = {
     mechanism: "uniform-price",
+    forward: null,
     exportWh: Float64Array.from([...sell.map(({ wh }) => wh), ...buy.map(() => 0), 0]),
     importWh: Float64Array.from([...sell.map(() => 0), ...buy.map(({ wh }) => wh), 0]),
     minSellUcPerWh: Int32Array.from([...sell, ...buy], ({ price }) => price),

@@ -94,7 +94,7 @@ describe("damaged records", () => {
 
   test("the workload left every kind of record", () => {
     const kinds = new Set(state.map((key) => key.split("/")[0]));
-    expect([...kinds].sort()).toEqual(["admission", "head", "lane", "pending"]);
+    expect([...kinds].sort()).toEqual(["admission", "forward", "head", "lane", "pending"]);
   });
 
   test.each(state)("%s: any flipped bit is found", (key) => {

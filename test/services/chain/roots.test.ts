@@ -19,6 +19,12 @@ import {
   genesisNonces,
   rootedNonces,
 } from "../../../services/chain/admission.ts";
+import {
+  decodeForward,
+  encodeForward,
+  type ForwardParts,
+  rootedForward,
+} from "../../../services/chain/forward-state.ts";
 import type { Lane, PendingReport } from "../../../services/chain/lane.ts";
 import { copyLaneColumns, createLaneColumns } from "../../../services/chain/lane-columns.ts";
 import { laneStateRoot } from "../../../services/chain/lane-root.ts";
@@ -37,6 +43,7 @@ import { sha256 } from "../../../services/crypto/hash.ts";
 import { merkleDepth, verifyMerkleProof } from "../../../services/crypto/merkle.ts";
 import { concatBytes, utf8 } from "../../../services/primitives/bytes.ts";
 import { createPrng, type Prng } from "../../../services/primitives/prng.ts";
+import type { MicroCents, Slot } from "../../../services/primitives/units.ts";
 import { BILL_FIELDS, type Bill, billRoot } from "../../../services/wire/bill.ts";
 
 const uint64 = new UintBigintType(8);
@@ -44,6 +51,27 @@ const uint32 = new UintNumberType(4);
 const root = new ByteVectorType(32);
 const members64 = new ListBasicType(uint64, 65_536);
 const members32 = new ListBasicType(uint32, 65_536);
+const uint8 = new UintNumberType(1);
+const flows64 = new ListBasicType(uint64, 2 ** 25);
+const ForwardStateType = new ContainerType({
+  nextOrderId: uint64,
+  orderId: members64,
+  orderSlot: members64,
+  orderMember: members32,
+  orderSide: new ListBasicType(uint8, 65_536),
+  orderLimitUcPerWh: members32,
+  orderEnergyWh: members64,
+  positionSlot: members64,
+  positionMember: members32,
+  positionBoughtWh: members64,
+  positionSoldWh: members64,
+  auctionSlot: new ListBasicType(uint64, 4096),
+  auctionPriceUcPerWh: new ListBasicType(uint32, 4096),
+  flowSlot: flows64,
+  flowLine: new ListBasicType(uint32, 2 ** 25),
+  flowWh: flows64,
+  flowRentUc: flows64,
+});
 const LaneState = new ContainerType({
   reportedSlots: uint64,
   clearedSlots: uint64,
@@ -57,6 +85,7 @@ const LaneState = new ContainerType({
   pendingMaxBuyUcPerWh: members32,
   settledImportWh: members64,
   settledExportWh: members64,
+  forward: ForwardStateType,
 });
 const BillType = new ContainerType(Object.fromEntries(BILL_FIELDS.map((field) => [field, uint64])));
 const Bills = new ListCompositeType(BillType, 131_072);
@@ -90,8 +119,74 @@ function randomLane(prng: Prng, members: number, meters: number, pending: number
     for (let i = 0; i < column.length; i++) column[i] = prng.uint32() | 0;
   }
   const reports = Array.from({ length: pending }, () => ({ hash: node(prng) }));
-  return { columns, pending: reports as unknown as PendingReport[] };
+  const forward = rootedForward(randomForward(prng, members));
+  return { columns, pending: reports as unknown as PendingReport[], forward };
 }
+
+/** Rows of every list, of lengths that fill no chunk and some that do. */
+function randomForward(prng: Prng, rows: number): ForwardParts {
+  const some = () => Array.from({ length: prng.below(rows + 3) });
+  const slot = () => prng.uint32() as Slot;
+  const price = () => prng.below(2) * 10_000_000 - prng.below(10_000_000);
+  const energy = () => prng.below(320_000_000);
+  return {
+    nextOrderId: prng.uint32() * 4096,
+    orders: some().map(() => ({
+      id: prng.uint32() * 1000,
+      slot: slot(),
+      memberIndex: prng.below(65_536),
+      side: prng.below(2) === 0 ? 0 : 1,
+      limitUcPerWh: price(),
+      energyWh: energy(),
+    })),
+    positions: some().map(() => {
+      const memberIndex = prng.below(65_536);
+      return { slot: slot(), memberIndex, boughtWh: energy(), soldWh: energy() };
+    }),
+    auctions: some().map(() => ({ slot: slot(), priceUcPerWh: price() })),
+    flows: some().map(() => ({
+      slot: slot(),
+      lineIndex: prng.below(8192),
+      energyWh: energy(),
+      rentUc: (big(prng) & 0x7fff_ffff_ffffn) as MicroCents,
+    })),
+  };
+}
+
+function forwardValue({ nextOrderId, orders, positions, auctions, flows }: ForwardParts) {
+  return {
+    nextOrderId: BigInt(nextOrderId),
+    orderId: orders.map(({ id }) => BigInt(id)),
+    orderSlot: orders.map(({ slot }) => BigInt(slot)),
+    orderMember: orders.map(({ memberIndex }) => memberIndex),
+    orderSide: orders.map(({ side }) => side as number),
+    orderLimitUcPerWh: unsigned32(orders.map(({ limitUcPerWh }) => limitUcPerWh)),
+    orderEnergyWh: orders.map(({ energyWh }) => BigInt(energyWh)),
+    positionSlot: positions.map(({ slot }) => BigInt(slot)),
+    positionMember: positions.map(({ memberIndex }) => memberIndex),
+    positionBoughtWh: positions.map(({ boughtWh }) => BigInt(boughtWh)),
+    positionSoldWh: positions.map(({ soldWh }) => BigInt(soldWh)),
+    auctionSlot: auctions.map(({ slot }) => BigInt(slot)),
+    auctionPriceUcPerWh: unsigned32(auctions.map(({ priceUcPerWh }) => priceUcPerWh)),
+    flowSlot: flows.map(({ slot }) => BigInt(slot)),
+    flowLine: flows.map(({ lineIndex }) => lineIndex),
+    flowWh: flows.map(({ energyWh }) => BigInt(energyWh)),
+    flowRentUc: flows.map(({ rentUc }) => BigInt(rentUc)),
+  };
+}
+
+test("the forward market's root is SSZ's, and a record gives it back", () => {
+  fc.assert(
+    fc.property(fc.nat(1_000_000), fc.nat(40), (seed, rows) => {
+      const parts = randomForward(createPrng(`forward/${seed}`), rows);
+      const state = rootedForward(parts);
+      const expected = ForwardStateType.hashTreeRoot(forwardValue(parts));
+      expect(state.root).toEqual(new Uint8Array(expected));
+      expect(decodeForward(3, encodeForward(3, state))).toEqual(state);
+    }),
+    { numRuns: 60 },
+  );
+});
 
 test.each([
   [1, 1, 0],
@@ -119,6 +214,7 @@ test.each([
     pendingMaxBuyUcPerWh: unsigned32(columns.pendingMaxBuyUcPerWh),
     settledImportWh: unsigned64(columns.settledImportWh),
     settledExportWh: unsigned64(columns.settledExportWh),
+    forward: forwardValue(lane.forward),
   });
   expect(laneStateRoot(lane)).toEqual(new Uint8Array(expected));
 });

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
   admissionKey,
+  forwardKey,
   HEAD_KEY,
   isStateKey,
   laneKey,
@@ -22,6 +23,7 @@ test("keys are frozen: a store outlives the program", () => {
   expect([
     HEAD_KEY,
     laneKey(7),
+    forwardKey(7),
     admissionKey(1023),
     pendingKey(0, SLOT),
     slotKey(7, SLOT),
@@ -29,6 +31,7 @@ test("keys are frozen: a store outlives the program", () => {
   ]).toEqual([
     "head/last",
     "lane/0007",
+    "forward/0007",
     "admission/1023",
     "pending/0000/0000000001888896",
     "slot/0007/0000000001888896",
@@ -37,7 +40,7 @@ test("keys are frozen: a store outlives the program", () => {
 });
 
 test("only records that execution needs are state", () => {
-  const state = [HEAD_KEY, laneKey(0), admissionKey(0), pendingKey(0, SLOT)];
+  const state = [HEAD_KEY, laneKey(0), forwardKey(0), admissionKey(0), pendingKey(0, SLOT)];
   for (const key of [...state, slotKey(0, SLOT), proofKey(0, SLOT), "other"]) {
     expect(isStateKey(key)).toBe(state.includes(key));
     const inRange = STATE_KEYS.some(({ gte, lt }) => key >= gte && key < lt);

@@ -10,6 +10,7 @@ import { concatBytes } from "../../../services/primitives/bytes.ts";
 import { TRANSACTION_BYTES_MAX } from "../../../services/primitives/limits.ts";
 import { createPrng } from "../../../services/primitives/prng.ts";
 import type { Slot, UnixSeconds } from "../../../services/primitives/units.ts";
+import { encodeCancelOrder, encodePlaceOrder } from "../../../services/wire/forward-order.ts";
 import { transactionCodeName } from "../../../services/wire/refusals.ts";
 import {
   encodeSetLimits,
@@ -69,6 +70,16 @@ function member(fields: Partial<MemberTransaction>, secretKey = fixture.memberSe
   });
 }
 
+/** At the end of slot 6 the first open slot is 9: slot 8 starts in 900 s. */
+function order(fields: { readonly slotIndex?: number; readonly energyWh?: number }): Uint8Array {
+  const slot = fixture.slotAtIndex(fields.slotIndex ?? 9);
+  return encodePlaceOrder({ slot, side: 0, limitUcPerWh: 1, energyWh: fields.energyWh ?? 5 });
+}
+
+function cancelled(orderId: number): Uint8Array {
+  return encodeCancelOrder({ slot: fixture.slotAtIndex(9), orderId });
+}
+
 function late(slotIndex: number, meterIndex = 0) {
   const slot = fixture.slotAtIndex(slotIndex);
   return [{ slot, meterIndex, importWh: 1, exportWh: 2, quality: 0 }];
@@ -103,6 +114,11 @@ const rows: readonly (readonly [string, string, () => Uint8Array])[] = [
   ["destination_unknown", "no region", () => member({ to: farMarket })],
   ["call_unknown", "no call", () => member({ data: new Uint8Array(4) })],
   ["member_elsewhere", "another region's market", () => member({ to: marketAddress(1) })],
+  ["ok", "a forward order", () => member({ data: order({}) })],
+  ["gate_closed", "a slot whose gate has closed", () => member({ data: order({ slotIndex: 7 }) })],
+  ["order_invalid", "no energy", () => member({ data: order({ energyWh: 0 }) })],
+  ["order_unknown", "nothing to cancel", () => member({ data: cancelled(9) })],
+  ["member_elsewhere", "another's market", () => member({ to: marketAddress(1), data: order({}) })],
   ["report_malformed", "no region", () => report({ regionIndex: 2 })],
   ["report_malformed", "too few meters", () => report({ importWh: [1], exportWh: [1] })],
   ["report_unordered", "a slot again", () => report({ slotIndex: 5 })],

@@ -1,11 +1,12 @@
 /**
  * Random but reproducible traffic for the market chain: reports of every region in step or out of
- * step, changes of limits, late entries, and transactions that must fail. Equal seeds give equal
- * blocks.
+ * step, changes of limits, forward orders, late entries, and transactions that must fail. Equal
+ * seeds give equal blocks.
  */
 import type { Block } from "../../../services/chain/abci.ts";
 import { createPrng, type Prng } from "../../../services/primitives/prng.ts";
 import type { UnixSeconds } from "../../../services/primitives/units.ts";
+import { encodeCancelOrder, encodePlaceOrder } from "../../../services/wire/forward-order.ts";
 import type { LateEntry } from "../../../services/wire/report.ts";
 import { createMarketFixture, type MarketFixture } from "../../support/market-fixture.ts";
 
@@ -23,7 +24,7 @@ export function threeRegions(): MarketFixture {
           { minSellUcPerWh: 9_000, maxBuyUcPerWh: 20_000 },
         ],
       },
-      { id: "west", mechanism: "uniform-price", limits: [undefined, undefined] },
+      { id: "west", mechanism: "uniform-price", limits: [undefined, undefined, undefined] },
       {
         id: "south",
         limits: [undefined, undefined],
@@ -69,6 +70,7 @@ export function randomBlocks(fixture: MarketFixture, seed: string, slots: number
   const regions = fixture.genesis.regions.map((_, r) => r);
   const nonces = new Map<string, number>();
   const blocks: Block[] = [];
+  const orders = randomOrders(fixture, prng);
   const push = (slotIndex: number, transactions: Uint8Array[]) => {
     const timeS = (fixture.slotEndS(slotIndex) + 60 + blocks.length) as UnixSeconds;
     blocks.push({ height: blocks.length + 1, timeS, transactions });
@@ -91,11 +93,46 @@ export function randomBlocks(fixture: MarketFixture, seed: string, slots: number
     }
     if (prng.below(2) === 0) first.push(randomChange(fixture, prng, nonces));
     if (prng.below(3) === 0) second.push(Uint8Array.of(prng.below(256), prng.below(256)));
+    first.push(...orders(slotIndex));
     push(slotIndex, first);
     if (prng.below(4) === 0) push(slotIndex, []);
     push(slotIndex, second);
   }
   return blocks;
+}
+
+/**
+ * Orders and cancellations of members whose limits never change, so that their nonces are known.
+ * In the blocks of slot s, the first slot with an open gate is s + 3.
+ */
+function randomOrders(fixture: MarketFixture, prng: Prng): (slotIndex: number) => Uint8Array[] {
+  const traders = [
+    { regionIndex: 0, memberIndex: 2, nonce: 0 },
+    { regionIndex: 1, memberIndex: 2, nonce: 0 },
+    { regionIndex: 2, memberIndex: 0, nonce: 0 },
+    { regionIndex: 2, memberIndex: 1, nonce: 0 },
+  ];
+  const placed = fixture.genesis.regions.map(() => 0);
+  const call = (trader: (typeof traders)[0], data: Uint8Array) => {
+    const bytes = fixture.callTransaction({ ...trader, data });
+    trader.nonce += 1;
+    return bytes;
+  };
+  return (slotIndex) =>
+    traders.flatMap((trader) => {
+      const slot = fixture.slotAtIndex(slotIndex + 3 + prng.below(2));
+      const place = () => {
+        placed[trader.regionIndex]! += 1;
+        const side = prng.below(2);
+        const limitUcPerWh = side === 0 ? 15_000 + prng.below(9_000) : 9_000 + prng.below(9_000);
+        const energyWh = 1 + prng.below(900);
+        return call(trader, encodePlaceOrder({ slot, side, limitUcPerWh, energyWh }));
+      };
+      const bytes = [place(), place()];
+      const orderId = placed[trader.regionIndex]!;
+      if (prng.below(4) === 0) bytes.push(call(trader, encodeCancelOrder({ slot, orderId })));
+      return bytes;
+    });
 }
 
 function lateOf(fixture: MarketFixture, prng: Prng, slotIndex: number): LateEntry[] {

@@ -5,6 +5,11 @@
 import { couple } from "../../../services/market/coupling.ts";
 import type { Slot } from "../../../services/primitives/units.ts";
 import { buildBook, membersFirst } from "../../../services/settlement/book.ts";
+import {
+  deliver,
+  type ForwardSlot,
+  type ImbalancePrices,
+} from "../../../services/settlement/forward.ts";
 import { allocateMidMarket } from "../../../services/settlement/mid-market.ts";
 import { createRoster, type Roster } from "../../../services/settlement/roster.ts";
 import { settleSlot } from "../../../services/settlement/settle.ts";
@@ -21,6 +26,8 @@ import type { LateEntry } from "../../../services/wire/report.ts";
 export const SLOT = 1000 as Slot;
 export const RETAILER: RetailerPrices = { retailUcPerWh: 30_000, feedInUcPerWh: 8_000 };
 
+export const IMBALANCE: ImbalancePrices = { shortUcPerWh: 45_000, longUcPerWh: 3_000 };
+
 export type TestMeter = {
   readonly member: number;
   readonly importWh: number;
@@ -32,6 +39,7 @@ export type TestRegion = {
   readonly minSell: readonly number[]; // by member
   readonly maxBuy: readonly number[];
   readonly late?: readonly LateEntry[];
+  readonly forward?: ForwardSlot;
 };
 
 export function rosterOf(region: TestRegion): Roster {
@@ -54,11 +62,17 @@ export function meteredOf(region: TestRegion): MeteredSlot {
   };
 }
 
+export function deliveryOf(region: TestRegion) {
+  const forward = region.forward ?? null;
+  return deliver({ roster: rosterOf(region), metered: meteredOf(region), forward });
+}
+
 export function settleMidMarket(region: TestRegion, retailer = RETAILER): Settlement {
   const roster = rosterOf(region);
   const metered = meteredOf(region);
-  const allocation = allocateMidMarket({ roster, metered, retailer });
-  return settleSlot({ roster, metered, retailer, allocation });
+  const delivery = deliveryOf(region);
+  const allocation = allocateMidMarket({ delivery, retailer });
+  return settleSlot({ roster, metered, delivery, retailer, imbalance: IMBALANCE, allocation });
 }
 
 export type TestLine = {
@@ -80,7 +94,7 @@ export function settleUniformPrice(
   const books = regions.map((region, r) =>
     buildBook({
       roster: rosterOf(region),
-      metered: meteredOf(region),
+      delivery: deliveryOf(region),
       limits: {
         minSellUcPerWh: Int32Array.from(region.minSell),
         maxBuyUcPerWh: Int32Array.from(region.maxBuy),
@@ -108,8 +122,14 @@ export function settleUniformPrice(
       lines: totals,
       retailer,
     });
-    const roster = rosterOf(region);
-    const settlement = settleSlot({ roster, metered: meteredOf(region), retailer, allocation });
+    const settlement = settleSlot({
+      roster: rosterOf(region),
+      metered: meteredOf(region),
+      delivery: deliveryOf(region),
+      retailer,
+      imbalance: IMBALANCE,
+      allocation,
+    });
     return { ...settlement, lines: totals };
   });
   return { settlements, coupling, books };

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { toHex } from "../../../services/primitives/bytes.ts";
 import {
+  forwardLaw,
   Genesis,
   genesisHash,
   oracleConfigDigest,
@@ -16,6 +17,10 @@ const [hill, lake] = sample.regions as [Genesis["regions"][0], Genesis["regions"
 const CASES: readonly (readonly [string, string, Record<string, unknown>])[] = [
   ["genesisTimeS", "slot boundary", { genesisTimeS: sample.genesisTimeS + 1 }],
   ["feedInUcPerWh", "not be above", { feedInUcPerWh: sample.retailUcPerWh + 1 }],
+  ["forward.gateClosureS", "whole number of slots", { forward: { gateClosureS: 1000 } }],
+  ["forward.horizonS", "below gateClosureS", { forward: { gateClosureS: 1800, horizonS: 900 } }],
+  ["forward.shortUcPerWh", "below retail", { forward: { shortUcPerWh: sample.retailUcPerWh - 1 } }],
+  ["forward.longUcPerWh", "above feedIn", { forward: { longUcPerWh: sample.feedInUcPerWh + 1 } }],
   ["oracle.faultyMax", "third", { "oracle.faultyMax": 1 }],
   ["slotS", "60", { slotS: 30 }],
   ["sequencerPublicKey", "32 bytes", { sequencerPublicKey: "00" }],
@@ -53,6 +58,18 @@ function edited(values: Record<string, unknown>): unknown {
 
 test("the sample itself is a genesis", () => {
   expect(Genesis.safeParse(edited({})).success).toBe(true);
+});
+
+test("the forward law has its defaults in one place, and they change no genesis", () => {
+  const tariff = { retailUcPerWh: 30_000, feedInUcPerWh: 8_000 };
+  const law = { horizonS: 86_400, shortUcPerWh: 30_000, longUcPerWh: 8_000 };
+  expect(forwardLaw({ slotS: 900, ...tariff })).toEqual({ gateClosureS: 900, ...law });
+  expect(forwardLaw({ slotS: 3600, ...tariff })).toEqual({ gateClosureS: 3600, ...law });
+  expect(forwardLaw({ slotS: 60, ...tariff })).toEqual({ gateClosureS: 900, ...law });
+  const own = { gateClosureS: 0, horizonS: 7_200, shortUcPerWh: 40_000, longUcPerWh: -100 };
+  expect(forwardLaw({ slotS: 900, ...tariff, forward: own })).toEqual(own);
+  expect(sample.forward).toBeUndefined();
+  expect(Genesis.parse(edited({ forward: own })).forward).toEqual(own);
 });
 
 test.each(CASES)("%s: %s", (path, sentence, values) => {

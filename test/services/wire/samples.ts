@@ -118,6 +118,11 @@ export function sampleBill(): Bill {
     sellPriceUcPerWh: -1,
     amountUc: -15_000_000n as MicroCents,
     quality: 2,
+    forwardBoughtWh: 200,
+    forwardSoldWh: 0,
+    forwardPriceUcPerWh: -1_500,
+    imbalanceBoughtWh: 0,
+    imbalanceSoldWh: 200,
   };
 }
 
