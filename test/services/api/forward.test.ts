@@ -73,7 +73,9 @@ test("sums: what was earned and paid comes to the bills, forward and imbalance a
   const table = new TotalsTable(layout);
   table.add(record);
   const summary = (memberIndex: number | null) =>
-    energySummary({ window: "all", totals: table.row(memberIndex), production: "none" });
+    energySummary({
+      ...{ window: "all", totals: table.row(memberIndex), production: "none", slotS: 900 },
+    });
   expect(summary(0)).toMatchObject({
     exportWh: 60,
     forwardSoldWh: 100,
