@@ -1,7 +1,8 @@
 /**
  * A slot's auction as the public may see it: supply and demand in steps, each of which stands for
  * at least AGGREGATE_METERS_MIN meters, so that no step is a household. Neighbouring orders are
- * merged at their energy-weighted mean price; a side with too few meters is not shown at all.
+ * merged at their energy-weighted mean price, or at the clearing price where it lies among them, so
+ * that the curves still cross where the slot cleared; a side with too few meters is not shown.
  */
 import { AGGREGATE_METERS_MIN } from "../primitives/limits.ts";
 import { ownUse } from "../settlement/own-use.ts";
@@ -40,11 +41,12 @@ export function publicCurve(record: SlotRecord, { roster }: RegionLayout): Publi
   });
   supply.sort((a, b) => a.priceUcPerWh - b.priceUcPerWh);
   demand.sort((a, b) => b.priceUcPerWh - a.priceUcPerWh);
+  const clearing = record.mechanism === "uniform-price" ? record.priceUcPerWh : null;
   const isHidden = (side: readonly Order[]) =>
     side.length > 0 && side.length < AGGREGATE_METERS_MIN;
   return {
-    supply: isHidden(supply) ? [] : mergeSteps(supply),
-    demand: isHidden(demand) ? [] : mergeSteps(demand),
+    supply: isHidden(supply) ? [] : mergeSteps(supply, clearing),
+    demand: isHidden(demand) ? [] : mergeSteps(demand, clearing),
     suppressed: isHidden(supply) || isHidden(demand),
   };
 }
@@ -65,7 +67,7 @@ function offeredAt(record: SlotRecord, roster: Roster) {
 }
 
 /** Cuts the sorted side into runs of at least the minimum; equal prices stay in one run. */
-function mergeSteps(side: readonly Order[]): CurveStep[] {
+function mergeSteps(side: readonly Order[], clearingUcPerWh: number | null): CurveStep[] {
   const runs: Order[][] = [];
   let run: Order[] = [];
   side.forEach((order, i) => {
@@ -78,15 +80,18 @@ function mergeSteps(side: readonly Order[]): CurveStep[] {
   });
   // The rest is too few to stand alone: it joins the last run.
   if (run.length > 0) runs.push([...(runs.pop() ?? []), ...run]);
-  return runs.map(step);
+  return runs.map((orders) => step(orders, clearingUcPerWh));
 }
 
-function step(run: readonly Order[]): CurveStep {
+function step(run: readonly Order[], clearingUcPerWh: number | null): CurveStep {
+  const prices = run.map((order) => order.priceUcPerWh);
+  const holds = (price: number) => Math.min(...prices) <= price && price <= Math.max(...prices);
   const energyWh = run.reduce((sum, order) => sum + order.energyWh, 0);
   const value = run.reduce(
     (sum, order) => sum + BigInt(order.priceUcPerWh) * BigInt(order.energyWh),
     0n,
   );
   const mean = Math.round(Number(value) / energyWh); // shown, not settled
-  return { priceUcPerWh: mean, energyWh, meters: run.length };
+  const shown = clearingUcPerWh !== null && holds(clearingUcPerWh) ? clearingUcPerWh : mean;
+  return { priceUcPerWh: shown, energyWh, meters: run.length };
 }

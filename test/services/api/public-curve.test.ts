@@ -12,7 +12,15 @@ import { createChainFixture } from "../../support/chain-fixture.ts";
 type Offer = { readonly price: number; readonly wh: number };
 
 /** The curve of a region in which each home sells, or each buys, at its own limit. */
-function curve({ sell = [], buy = [] }: { sell?: readonly Offer[]; buy?: readonly Offer[] }) {
+function curve({
+  sell = [],
+  buy = [],
+  price = null,
+}: {
+  sell?: readonly Offer[];
+  buy?: readonly Offer[];
+  price?: number | null; // the slot's
+}) {
   const homes = Math.max(1, sell.length + buy.length);
   const regions = [
     { id: "street", mechanism: "uniform-price", homes: Array(homes).fill("plain") },
@@ -20,6 +28,7 @@ function curve({ sell = [], buy = [] }: { sell?: readonly Offer[]; buy?: readonl
   const { genesis } = createChainFixture({ regions });
   const record = {
     mechanism: "uniform-price",
+    priceUcPerWh: price,
     forward: null,
     exportWh: Float64Array.from([...sell.map(({ wh }) => wh), ...buy.map(() => 0), 0]),
     importWh: Float64Array.from([...sell.map(() => 0), ...buy.map(({ wh }) => wh), 0]),
@@ -104,4 +113,15 @@ test("no step is small, no energy of a shown side is lost, prices are in order",
     check(found.demand, buy, -1);
   };
   fc.assert(fc.property(side, side, laws), { numRuns: 60 });
+});
+
+test("a step around the clearing price stands at it: the curves cross where the slot cleared", () => {
+  const sell = offers("10x1 10x1 14x1 14x1 14x1 20x1 20x1 20x1 20x1 20x1");
+  const prices = (price: number | null) => {
+    return curve({ sell, price }).supply.map((step) => step.priceUcPerWh);
+  };
+  expect(prices(null)).toEqual([12, 20]);
+  expect(prices(11)).toEqual([11, 20]);
+  expect(prices(14)).toEqual([14, 20]);
+  expect(prices(17)).toEqual([12, 20]);
 });
