@@ -3,6 +3,7 @@
  * into an exit code (`talk.ts`).
  */
 import { Command } from "commander";
+import { auditCommand } from "./audit.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
@@ -40,6 +41,7 @@ for (const command of [
   statusCommand(),
   doctorCommand(),
   pairCommand(),
+  auditCommand(),
 ]) {
   program.addCommand(command.exitOverride().copyInheritedSettings(program));
 }
