@@ -12,6 +12,7 @@ import { pairCommand } from "./pair.ts";
 import { nodeCommand } from "./run-node.ts";
 import { statusCommand } from "./status.ts";
 import { reportFailure, say } from "./talk.ts";
+import { verifyCommand } from "./verify.ts";
 import { VERSION } from "./version.ts";
 
 const program = new Command("gridlane")
@@ -42,6 +43,7 @@ for (const command of [
   doctorCommand(),
   pairCommand(),
   auditCommand(),
+  verifyCommand(),
 ]) {
   program.addCommand(command.exitOverride().copyInheritedSettings(program));
 }

@@ -104,6 +104,8 @@ export const REPLAY_ROWS_MAX = 351_360;
 export const REPLAY_HOMES_MAX = 1024;
 /** One line of a replayed file, bytes. */
 export const REPLAY_LINE_BYTES_MAX = 65_536;
+/** An exported bill proof; a real one has some 5 kB. */
+export const PROOF_FILE_BYTES_MAX = 65_536;
 
 assert(TRANSACTION_BYTES_MAX < BLOCK_BYTES_MAX, "the largest transaction must fit a block");
 assert(
