@@ -83,7 +83,8 @@ function stepText(step: ProofStep, verdict: ProofVerdict): string {
 
 function billText({ bill }: ProofVerdict): string {
   const energy = `imported ${kwh(bill.importWh)} kWh, exported ${kwh(bill.exportWh)} kWh`;
-  return `slot ${bill.slot}, meter ${bill.meterIndex}: ${energy}, ${currency(BigInt(bill.amountUc))}`;
+  const amount = currency(BigInt(bill.amountUc));
+  return `slot ${bill.slot}, meter ${bill.meterIndex}: ${energy}, ${amount}`;
 }
 
 function printVerdict(verdict: ProofVerdict): void {

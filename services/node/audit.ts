@@ -1,5 +1,5 @@
 /**
- * The auditor: replays a chain from genesis and compares all that a node stored with what comes out.
+ * The auditor: replays a chain from genesis and compares all that a node stored with the outcome.
  *
  * Safe because it believes nothing but genesis. It executes each block with the application itself,
  * on a state of its own, which verifies transactions, certificates, clearing witnesses and sums on
@@ -31,7 +31,7 @@ export type AuditReport = {
   readonly networkId: string;
   readonly appHash: string; // of the replay, after the last block that it executed
   readonly totals: Readonly<AuditTotals>;
-  /** Written but not executed when the node stopped; checked, and nothing stored to compare with. */
+  /** Written but not executed when the node stopped: checked, with no outcome to compare. */
   readonly unexecutedBlocks: number; // 0 or 1
   readonly divergence: Divergence | null; // null: all is equal
 };

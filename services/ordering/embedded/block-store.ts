@@ -75,8 +75,8 @@ export async function openBlockStore({ directory }: { directory: string }): Prom
 }
 
 /**
- * Opens a stopped node's database to look at it: nothing is created, no record is written or mended.
- * (LevelDB itself may fold its log into a table; the records stay the same.)
+ * Opens a stopped node's database to look at it: nothing is created, no record is written or
+ * mended. (LevelDB itself may fold its log into a table; the records stay the same.)
  *
  * @throws GridError file_unreadable where there is none; database_locked while a node runs;
  *   database_corrupt, also where an earlier rebuild was cut short

@@ -108,7 +108,9 @@ function ownFault({ header, commit, validators, nextValidators }: LightBlock): L
   if (!isHash(commit.blockId.parts.hash) || !isWithin(commit.blockId.parts.total, 0, 2 ** 32 - 1)) {
     return "commit_mismatched";
   }
-  if (!areWhole(validators) || !areWhole(nextValidators)) return "validators_mismatched";
+  if (validators.length === 0 || !areWhole(validators)) return "validators_mismatched";
+  // An empty next set is CometBFT's own business: whoever names it can never be followed.
+  if (!areWhole(nextValidators)) return "validators_mismatched";
   if (!bytesEqual(commit.blockId.hash, headerHash(header))) return "commit_mismatched";
   if (!names(header.validatorsHash, validators)) return "validators_mismatched";
   if (!names(header.nextValidatorsHash, nextValidators)) return "validators_mismatched";
@@ -150,7 +152,7 @@ function isWithin<Value extends number | bigint>(value: Value, min: Value, max: 
 
 /** A set without doubles whose addresses are its keys' and whose power can be added up. */
 function areWhole(validators: readonly Validator[]): boolean {
-  if (validators.length === 0 || validators.length > VALIDATORS_MAX) return false;
+  if (validators.length > VALIDATORS_MAX) return false;
   const addresses = new Set(validators.map(({ address }) => toHex(address)));
   return (
     addresses.size === validators.length &&
@@ -189,16 +191,20 @@ class Votes {
     const powers = new Map(
       trusted.map(({ address, votingPower }) => [toHex(address), votingPower] as const),
     );
-    // Rounded down and exceeded, as CometBFT counts.
-    return this.#tally(totalPower(trusted) / 3n, ({ address }) => powers.get(toHex(address)) ?? 0n);
+    const threshold = { thirds: 1n, total: totalPower(trusted) };
+    return this.#tally(threshold, ({ address }) => powers.get(toHex(address)) ?? 0n);
   }
 
   exceedTwoThirds(): Tally {
-    const needed = (totalPower(this.#validators) * 2n) / 3n;
-    return this.#tally(needed, ({ votingPower }) => votingPower);
+    const threshold = { thirds: 2n, total: totalPower(this.#validators) };
+    return this.#tally(threshold, ({ votingPower }) => votingPower);
   }
 
-  #tally(needed: bigint, powerOf: (validator: Validator) => bigint): Tally {
+  /** CometBFT divides and rounds down before it compares, which for whole powers is the same. */
+  #tally(
+    { thirds, total }: { readonly thirds: bigint; readonly total: bigint },
+    powerOf: (validator: Validator) => bigint,
+  ): Tally {
     const { signatures } = this.#block.commit;
     let tallied = 0n;
     for (let i = 0; i < signatures.length; i++) {
@@ -207,7 +213,7 @@ class Votes {
       if (power === 0n) continue;
       if (!this.#isSigned(i)) return "signature_invalid";
       tallied += power;
-      if (tallied > needed) return "exceeded";
+      if (tallied * 3n > total * thirds) return "exceeded";
     }
     return "below";
   }

@@ -40,12 +40,9 @@ import { toHex, utf8 } from "../../../../services/primitives/bytes.ts";
 import { GridError } from "../../../../services/primitives/errors.ts";
 import { VALIDATORS_MAX } from "../../../../services/primitives/limits.ts";
 
-const FOLDER = fileURLToPath(
-  new URL(
-    "../../../../../shared/data/tendermint-light-mbt/light-client/tests/support/model_based/single_step/",
-    import.meta.url,
-  ),
-);
+const DATA = new URL("../../../../../shared/data/tendermint-light-mbt/", import.meta.url);
+const SUITE = "light-client/tests/support/model_based/single_step/";
+const FOLDER = fileURLToPath(new URL(SUITE, DATA));
 const isAbsent = !existsSync(FOLDER);
 
 type Trace = {
@@ -205,6 +202,16 @@ test("skipping: more than a third of the trusted set, more than two thirds of th
   // Whoever left the set does not vouch with a power it has elsewhere.
   const heavy = { ...four[0]!, votingPower: 1000n };
   expect(at([heavy, ...other])).toBe("not_enough_trust");
+});
+
+test("a header that names no next set is followed by nobody", () => {
+  const last = lightBlock({ height: 6, validators: four, nextValidators: [] });
+  expect(kind(last)).toBe("trusted");
+  for (const validators of [four, other]) {
+    const after = { validators, nextValidators: validators };
+    expect(kind(lightBlock({ height: 7, ...after }), last)).toBe("validators_mismatched");
+    expect(kind(lightBlock({ height: 8, ...after }), last)).toBe("not_enough_trust");
+  }
 });
 
 test("each fault by its name", () => {
