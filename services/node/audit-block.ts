@@ -7,6 +7,7 @@ import type { StoredBlock } from "../chain/access.ts";
 import { type Difference, valueDifference } from "../chain/record-difference.ts";
 import { transactionsRoot } from "../ordering/embedded/block.ts";
 import { fromHex, toHex } from "../primitives/bytes.ts";
+import { BLOCK_TRANSACTIONS_MAX } from "../primitives/limits.ts";
 import { CHAIN_VERSION, type Genesis } from "../wire/genesis.ts";
 import { type Header, headerHash, verifyHeader } from "../wire/header.ts";
 
@@ -20,6 +21,10 @@ export function blockDifference(parts: {
 }): Difference | null {
   const { genesis, block, height, parent, appHash } = parts;
   const { header, signature, transactions } = block;
+  if (transactions.length > BLOCK_TRANSACTIONS_MAX) {
+    const most = `at most ${BLOCK_TRANSACTIONS_MAX}`;
+    return { field: "transactions", stored: String(transactions.length), computed: most };
+  }
   const computed: Omit<Header, "timeS"> = {
     chainVersion: CHAIN_VERSION,
     networkId: genesis.networkId,

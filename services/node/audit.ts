@@ -167,17 +167,10 @@ class Auditor {
   }
 
   async #readBlock(height: number) {
-    try {
-      const block = await this.#store.block(height);
-      assert(block !== null, "opening found every block");
-      return block;
-    } catch (failure) {
-      // Whole by its checksum and yet no block: somebody wrote it so.
-      if (!(failure instanceof GridError) || failure.code !== "bytes_malformed") throw failure;
-      const { message: stored } = failure;
-      const difference = { field: "encoding", stored, computed: "a signed header and a body" };
-      throw new Diverged({ block: height, region: null, record: "block", ...difference });
-    }
+    const at = { block: height, region: null, record: "block" };
+    const block = await decoded(at, () => this.#store.block(height));
+    assert(block !== null, "opening found every block");
+    return block;
   }
 
   /** A broken invariant inside the replay is a finding, and says where. */
@@ -196,11 +189,11 @@ class Auditor {
     height: number,
     finalized: { readonly appHash: Uint8Array; readonly results: readonly { code: number }[] },
   ): Promise<void> {
-    const response = await this.#store.response(height);
+    const at = { block: height, region: null, record: "response" };
+    const response = await decoded(at, () => this.#store.response(height));
     const codes = (results: readonly { code: number }[]) => results.map(({ code }) => code);
     const stored = response && { appHash: response.appHash, results: codes(response.results) };
     const computed = { appHash: finalized.appHash, results: codes(finalized.results) };
-    const at = { block: height, region: null, record: "response" };
     refuse(at, valueDifference("", stored, computed));
   }
 
@@ -258,6 +251,20 @@ class Auditor {
 
   #region(regionIndex: number): string {
     return this.#genesis.regions[regionIndex]?.id ?? `region ${regionIndex}`;
+  }
+}
+
+/** Whole by its checksum and yet of no known form: somebody wrote it so. */
+async function decoded<Value>(
+  at: Omit<Divergence, keyof Difference>,
+  read: () => Promise<Value>,
+): Promise<Value> {
+  try {
+    return await read();
+  } catch (failure) {
+    if (!(failure instanceof GridError) || failure.code !== "bytes_malformed") throw failure;
+    const { message: stored } = failure;
+    throw new Diverged({ ...at, field: "encoding", stored, computed: "its canonical form" });
   }
 }
 

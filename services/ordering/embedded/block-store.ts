@@ -167,7 +167,10 @@ export class BlockStore {
 
   async #number(key: string): Promise<number | null> {
     const value = await this.#level.get(key);
-    return value === null ? null : (decode(value) as number);
+    if (value === null) return null;
+    const number = decode(value);
+    if (!Number.isSafeInteger(number)) throw corrupt(this.directory, `record ${key} is no number`);
+    return number as number;
   }
 
   /** A lost block cannot be made again: only a backup has it. */

@@ -328,25 +328,11 @@ test("a flipped bit anywhere is refused where every signature is needed", () => 
   // Three of four have just more than two thirds: none can be missed.
   const three = four.slice(0, 3);
   const tight = lightBlock({ height: 6, validators: four, nextValidators: other, signers: three });
-  const bare = {
-    ...tight,
-    // An absent vote has no bytes to flip.
-    commit: {
-      ...tight.commit,
-      signatures: tight.commit.signatures.map((one) =>
-        one.flag === 1 ? { ...one, signature: new Uint8Array(0) } : one,
-      ),
-    },
-  };
-  expect(kind(bare)).toBe("trusted");
+  expect(kind(tight)).toBe("trusted");
   fc.assert(
     fc.property(fc.nat(), fc.nat(), fc.nat(7), (part, at, bit) => {
-      const changed = flipped(bare, part, at, bit);
-      const absent = changed.commit.signatures.every(
-        (one) => one.flag === 2 || one.signature.length + one.validatorAddress.length === 0,
-      );
-      expect(absent).toBe(true);
-      const isSame = JSON.stringify(changed, text) === JSON.stringify(bare, text);
+      const changed = flipped(tight, part, at, bit);
+      const isSame = JSON.stringify(changed, text) === JSON.stringify(tight, text);
       expect(kind(changed) === "trusted").toBe(isSame);
     }),
     { numRuns: 400 },
