@@ -87,6 +87,21 @@ export function pendingOf(key: string): { regionIndex: number; slot: Slot } | nu
   return { regionIndex: Number(match[1]), slot: Number(match[2]) as Slot };
 }
 
+/** What a key names, or null for none of ours: `slot` is null in the families that have none. */
+export function placeOfKey(key: string): {
+  readonly family: "lane" | "admission" | "pending" | "slot" | "proof";
+  readonly regionIndex: number;
+  readonly slot: Slot | null;
+} | null {
+  const match =
+    /^(lane|admission)\/(\d{4})$/.exec(key) ??
+    /^(pending|slot|proof)\/(\d{4})\/(\d{16})$/.exec(key);
+  if (match === null) return null;
+  const family = match[1] as "lane" | "admission" | "pending" | "slot" | "proof";
+  const slot = match[3] === undefined ? null : (Number(match[3]) as Slot);
+  return { family, regionIndex: Number(match[2]), slot };
+}
+
 function region(index: number): string {
   assert(Number.isSafeInteger(index) && index >= 0 && index < REGIONS_MAX, "a region's index");
   return String(index).padStart(REGION_DIGITS, "0");

@@ -3,6 +3,7 @@
  * into an exit code (`talk.ts`).
  */
 import { Command } from "commander";
+import { auditCommand } from "./audit.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
@@ -13,6 +14,7 @@ import { pairCommand } from "./pair.ts";
 import { nodeCommand } from "./run-node.ts";
 import { statusCommand } from "./status.ts";
 import { reportFailure, say } from "./talk.ts";
+import { verifyCommand } from "./verify.ts";
 import { VERSION } from "./version.ts";
 
 const program = new Command("gridlane")
@@ -45,6 +47,8 @@ for (const command of [
   pairCommand(),
   marketCommand(),
   ordersCommand(),
+  auditCommand(),
+  verifyCommand(),
 ]) {
   for (const each of [command, ...command.commands]) {
     each.exitOverride().copyInheritedSettings(program);

@@ -118,6 +118,10 @@ export const REPLAY_HOMES_MAX = 1024;
 export const REPLAY_LINE_BYTES_MAX = 65_536;
 /** An order book as a file, bytes: the text of the most orders of one region fits. */
 export const MARKET_FILE_BYTES_MAX = 256 * 1024 * 1024;
+/** An exported bill proof; a real one has some 5 kB. */
+export const PROOF_FILE_BYTES_MAX = 65_536;
+/** Validators of a CometBFT chain, and signatures of a commit (its own MaxVotesCount). */
+export const VALIDATORS_MAX = 10_000;
 
 assert(TRANSACTION_BYTES_MAX < BLOCK_BYTES_MAX, "the largest transaction must fit a block");
 assert(

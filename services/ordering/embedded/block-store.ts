@@ -74,6 +74,25 @@ export async function openBlockStore({ directory }: { directory: string }): Prom
   return store;
 }
 
+/**
+ * Opens a stopped node's database to look at it: nothing is created, no record is written or
+ * mended. (LevelDB itself may fold its log into a table; the records stay the same.)
+ *
+ * @throws GridError file_unreadable where there is none; database_locked while a node runs;
+ *   database_corrupt, also where an earlier rebuild was cut short
+ */
+export async function inspectBlockStore({ directory }: { directory: string }): Promise<BlockStore> {
+  const level = await openSealedLevel(directory, { createIfMissing: false });
+  const store = new BlockStore(level);
+  try {
+    await store.load({ writes: "refused" });
+  } catch (failure) {
+    await level.close();
+    throw failure;
+  }
+  return store;
+}
+
 export class BlockStore {
   readonly directory: string;
   readonly #level: SealedLevel;
@@ -99,6 +118,11 @@ export class BlockStore {
     return this.#height;
   }
 
+  /** SHA-256 of the genesis that the store is bound to; null before the first start. */
+  get genesisHash(): Uint8Array | null {
+    return this.#genesisHash;
+  }
+
   /** Null before the first start on this directory. */
   get state(): EngineState | null {
     return this.#state;
@@ -118,7 +142,7 @@ export class BlockStore {
   }
 
   /** Reads the engine's own records and looks for gaps. Called once, by `openBlockStore`. */
-  async load(): Promise<void> {
+  async load({ writes }: { readonly writes: "allowed" | "refused" } = { writes: "allowed" }) {
     const meta = await this.#level.get(META_KEY);
     if (meta !== null) {
       const { format, genesisHash } = decodeMeta(meta);
@@ -129,6 +153,12 @@ export class BlockStore {
     this.#base = (await this.#number(BASE_KEY)) ?? 1;
     await this.#checkHeaders();
     const rebuild = await this.#level.get(REBUILD_KEY);
+    if (rebuild !== null && writes === "refused") {
+      throw corrupt(
+        this.directory,
+        "a rebuild was cut short: start the node, which goes on with it",
+      );
+    }
     if (rebuild !== null) this.#rebuild = { target: decodeState(rebuild) };
     await this.#loadState();
     // The clearing itself was cut: what it left over belongs to no state.
@@ -137,7 +167,10 @@ export class BlockStore {
 
   async #number(key: string): Promise<number | null> {
     const value = await this.#level.get(key);
-    return value === null ? null : (decode(value) as number);
+    if (value === null) return null;
+    const number = decode(value);
+    if (!Number.isSafeInteger(number)) throw corrupt(this.directory, `record ${key} is no number`);
+    return number as number;
   }
 
   /** A lost block cannot be made again: only a backup has it. */
@@ -296,6 +329,11 @@ export class BlockStore {
     const [gte, lt] = [applicationKey(range.gte), applicationKey(range.lt)];
     const records = await this.#level.range({ gte, lt, order, limit });
     return records.map(({ key, value }) => ({ key: applicationPart(key), value }));
+  }
+
+  /** Calls `visit` with each key of the application in rising order. */
+  async eachApplicationKey(visit: (key: string) => void): Promise<void> {
+    await this.#level.eachKey(APPLICATION, (key) => visit(applicationPart(key)));
   }
 
   async close(): Promise<void> {

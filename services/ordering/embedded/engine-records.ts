@@ -1,6 +1,7 @@
 /** The engine's own records in the block store, and their bytes. */
 import type { TransactionResult } from "../../chain/abci.ts";
 import { type CodecValue, decode, encode } from "../../primitives/codec.ts";
+import { GridError } from "../../primitives/errors.ts";
 import type { UnixSeconds } from "../../primitives/units.ts";
 
 /** What the engine last committed: T in the handshake table. */
@@ -22,27 +23,55 @@ export function encodeState(state: EngineState | null): Uint8Array {
   return encode(state === null ? null : [state.height, state.timeS, state.appHash]);
 }
 
+/** @throws GridError bytes_malformed */
 export function decodeState(bytes: Uint8Array): EngineState | null {
-  const fields = decode(bytes);
-  if (fields === null) return null;
-  const [height, timeS, appHash] = fields as [number, UnixSeconds, Uint8Array];
-  return { height, timeS, appHash };
+  const value = decode(bytes);
+  if (value === null) return null;
+  const [height, timeS, appHash] = list(value, 3, "engine state");
+  if (!isWhole(height) || !isWhole(timeS) || !(appHash instanceof Uint8Array)) {
+    return fail("engine state");
+  }
+  return { height, timeS: timeS as UnixSeconds, appHash };
 }
 
 export function encodeResponse(response: Response): Uint8Array {
   return encode([response.appHash, response.results.map(({ code, info }) => [code, info])]);
 }
 
+/** @throws GridError bytes_malformed */
 export function decodeResponse(bytes: Uint8Array): Response {
-  const [appHash, results] = decode(bytes) as [Uint8Array, [number, string][]];
-  return { appHash, results: results.map(([code, info]) => ({ code, info })) };
+  const [appHash, results] = list(decode(bytes), 2, "response");
+  if (!(appHash instanceof Uint8Array) || !Array.isArray(results)) return fail("response");
+  return {
+    appHash,
+    results: results.map((result: CodecValue) => {
+      const [code, info] = list(result, 2, "response");
+      if (!isWhole(code) || typeof info !== "string") return fail("response");
+      return { code, info };
+    }),
+  };
 }
 
 export function encodeMeta(meta: Meta): Uint8Array {
   return encode([meta.format, meta.genesisHash]);
 }
 
+/** @throws GridError bytes_malformed */
 export function decodeMeta(bytes: Uint8Array): Meta {
-  const [format, genesisHash] = decode(bytes) as CodecValue[];
-  return { format: format as number, genesisHash: genesisHash as Uint8Array };
+  const [format, genesisHash] = list(decode(bytes), 2, "store's format");
+  if (!isWhole(format) || !(genesisHash instanceof Uint8Array)) return fail("store's format");
+  return { format, genesisHash };
+}
+
+function list(value: CodecValue, length: number, what: string): CodecValue[] {
+  if (!Array.isArray(value) || value.length !== length) return fail(what);
+  return value as CodecValue[];
+}
+
+function isWhole(value: CodecValue | undefined): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function fail(what: string): never {
+  throw new GridError("bytes_malformed", `not a ${what}`, { what, offset: 0 });
 }

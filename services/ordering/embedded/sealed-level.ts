@@ -6,6 +6,7 @@
  */
 import { readdir } from "node:fs/promises";
 import { Level } from "level";
+import { GridError } from "../../primitives/errors.ts";
 import { storeFailure } from "../../primitives/store-failure.ts";
 import type { KeyRange } from "./keys.ts";
 import { seal, unseal } from "./sealed.ts";
@@ -20,13 +21,21 @@ export type RangeQuery = KeyRange & {
 };
 
 /**
- * Opens the database, and creates it where there is none.
+ * Opens the database, and creates it where there is none, unless told not to.
  *
- * @throws GridError database_locked, database_corrupt, permission_denied or disk_full
+ * @throws GridError database_locked, database_corrupt, permission_denied, disk_full or, where
+ *   nothing may be created, file_unreadable
  */
-export async function openSealedLevel(directory: string): Promise<SealedLevel> {
+export async function openSealedLevel(
+  directory: string,
+  { createIfMissing }: { readonly createIfMissing: boolean } = { createIfMissing: true },
+): Promise<SealedLevel> {
   await refuseHeadless(directory);
-  const level = new Level<string, Uint8Array>(directory, { valueEncoding: "view" });
+  if (!createIfMissing) await refuseAbsent(directory);
+  const level = new Level<string, Uint8Array>(directory, {
+    valueEncoding: "view",
+    createIfMissing,
+  });
   try {
     await level.open();
   } catch (failure) {
@@ -43,6 +52,17 @@ async function refuseHeadless(directory: string): Promise<void> {
   });
   const holdsData = names.some((name) => /^(MANIFEST-\d+|\d+\.(ldb|sst|log))$/.test(name));
   if (holdsData && !names.includes("CURRENT")) throw corrupt(directory, "CURRENT is missing");
+}
+
+/** LevelDB makes the directory and its lock even where it is told to create nothing. */
+async function refuseAbsent(directory: string): Promise<void> {
+  const names = await readdir(directory).catch((failure: NodeJS.ErrnoException): string[] => {
+    if (failure.code === "ENOENT") return [];
+    throw storeFailure(failure, chainStore(directory));
+  });
+  if (names.includes("CURRENT")) return;
+  const file = directory;
+  throw new GridError("file_unreadable", `${directory} holds no chain's database`, { file });
 }
 
 export class SealedLevel {

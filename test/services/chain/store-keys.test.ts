@@ -9,6 +9,7 @@ import {
   laneKey,
   pendingKey,
   pendingOf,
+  placeOfKey,
   proofKey,
   STATE_KEYS,
   slotKey,
@@ -68,6 +69,22 @@ test("keys rise with region and slot, and none is a prefix of another", () => {
       expect(pendingOf(slotKey(r, s))).toBeNull();
     }),
   );
+});
+
+test("a key says what it names, and nothing else does", () => {
+  fc.assert(
+    fc.property(region, slot, (r, s) => {
+      const place = { regionIndex: r, slot: s };
+      expect(placeOfKey(slotKey(r, s))).toEqual({ family: "slot", ...place });
+      expect(placeOfKey(proofKey(r, s))).toEqual({ family: "proof", ...place });
+      expect(placeOfKey(pendingKey(r, s))).toEqual({ family: "pending", ...place });
+      expect(placeOfKey(laneKey(r))).toEqual({ family: "lane", ...place, slot: null });
+      expect(placeOfKey(admissionKey(r))).toEqual({ family: "admission", ...place, slot: null });
+    }),
+  );
+  for (const key of [HEAD_KEY, "", "lane/7", "lane/0007/", "slot/0007", "other/0007"]) {
+    expect(placeOfKey(key)).toBeNull();
+  }
 });
 
 test("a range of slots holds both its ends and no other region", () => {

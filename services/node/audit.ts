@@ -1,0 +1,276 @@
+/**
+ * The auditor: replays a chain from genesis and compares all that a node stored with the outcome.
+ *
+ * Safe because it believes nothing but genesis. It executes each block with the application itself,
+ * on a state of its own, which verifies transactions, certificates, clearing witnesses and sums on
+ * the way; stored records only ever stand on the other side of a comparison. It writes nothing.
+ */
+import { join } from "node:path";
+import type { StoreChange } from "../chain/abci.ts";
+import { createApplication, type MarketApplication } from "../chain/application.ts";
+import { type Difference, recordDifference, valueDifference } from "../chain/record-difference.ts";
+import { HEAD_KEY, isStateKey, placeOfKey } from "../chain/store-keys.ts";
+import { type BlockStore, inspectBlockStore } from "../ordering/embedded/block-store.ts";
+import { corrupt } from "../ordering/embedded/store-errors.ts";
+import { bytesEqual, toHex } from "../primitives/bytes.ts";
+import { assert, GridError, InvariantError } from "../primitives/errors.ts";
+import { slotAt, type UnixSeconds } from "../primitives/units.ts";
+import { type Genesis, genesisHash } from "../wire/genesis.ts";
+import type { Header } from "../wire/header.ts";
+import { blockDifference } from "./audit-block.ts";
+import { type AuditTotals, addBlock, emptyTotals, moneyDifference } from "./audit-totals.ts";
+
+/** Where stored and computed part for the first time. */
+export type Divergence = Difference & {
+  readonly block: number; // the block that it belongs to; the last one for the state at the end
+  readonly region: string | null; // the lane; null where it is no single region's
+  readonly record: string; // "block", "response", "engine state", or the key of a record
+};
+
+export type AuditReport = {
+  readonly networkId: string;
+  readonly appHash: string; // of the replay, after the last block that it executed
+  readonly totals: Readonly<AuditTotals>;
+  /** Written but not executed when the node stopped: checked, with no outcome to compare. */
+  readonly unexecutedBlocks: number; // 0 or 1
+  readonly divergence: Divergence | null; // null: all is equal
+};
+
+export type AuditProgress = {
+  readonly height: number;
+  readonly blocks: number; // all that are stored
+  readonly slots: number; // cleared so far
+};
+
+/**
+ * Audits the chain under a stopped node's data directory.
+ *
+ * @throws GridError database_locked, database_corrupt (damage that the store's own checksums find),
+ *   file_unreadable where there is no chain, genesis_mismatch
+ */
+export async function auditDirectory(request: {
+  readonly dataDirectory: string;
+  readonly genesis: Genesis;
+  readonly onProgress?: (progress: AuditProgress) => void;
+}): Promise<AuditReport> {
+  const { dataDirectory, genesis, onProgress } = request;
+  const store = await inspectBlockStore({ directory: join(dataDirectory, "chain") });
+  try {
+    requireWhole(store, genesis);
+    return await new Auditor(store, genesis).run(onProgress ?? (() => {}));
+  } finally {
+    await store.close();
+  }
+}
+
+function requireWhole(store: BlockStore, genesis: Genesis): void {
+  const expected = genesisHash(genesis);
+  const found = store.genesisHash;
+  if (found === null || !bytesEqual(expected, found)) {
+    throw new GridError(
+      "genesis_mismatch",
+      `${store.directory} holds no chain of this genesis: name the genesis it was started with`,
+      { expected: toHex(expected), found: found === null ? "" : toHex(found) },
+    );
+  }
+  if (store.damage !== null) throw corrupt(store.directory, store.damage.what);
+  if (store.base !== 1) {
+    throw corrupt(
+      store.directory,
+      `blocks below ${store.base} were pruned: no replay from genesis`,
+    );
+  }
+}
+
+/** Thrown through the walk and caught by `run`: the first divergence ends an audit. */
+class Diverged extends Error {
+  readonly divergence: Divergence;
+  constructor(divergence: Divergence) {
+    super("diverged");
+    this.divergence = divergence;
+  }
+}
+
+class Auditor {
+  readonly #store: BlockStore;
+  readonly #genesis: Genesis;
+  readonly #application: MarketApplication;
+  readonly #totals = emptyTotals();
+  /** The state's records as the replay has them: what the store must hold at the end. */
+  readonly #state = new Map<string, Uint8Array>();
+  #appHash: Uint8Array;
+  #parent: Header | null = null;
+
+  constructor(store: BlockStore, genesis: Genesis) {
+    this.#store = store;
+    this.#genesis = genesis;
+    this.#application = createApplication({ genesis, stored: new Map() });
+    this.#appHash = this.#application.initChain().appHash;
+  }
+
+  async run(onProgress: (progress: AuditProgress) => void): Promise<AuditReport> {
+    const blocks = this.#store.height;
+    const executed = this.#store.state?.height ?? 0;
+    let divergence: Divergence | null = null;
+    try {
+      for (let height = 1; height <= executed; height++) {
+        await this.#block(height, "compare");
+        onProgress({ height, blocks, slots: this.#totals.slots });
+      }
+      await this.#compareEnd();
+      for (let height = executed + 1; height <= blocks; height++) {
+        await this.#block(height, "execute");
+        onProgress({ height, blocks, slots: this.#totals.slots });
+      }
+    } catch (failure) {
+      if (!(failure instanceof Diverged)) throw failure;
+      divergence = failure.divergence;
+    }
+    return {
+      networkId: this.#genesis.networkId,
+      appHash: toHex(this.#appHash),
+      totals: this.#totals,
+      unexecutedBlocks: blocks - executed,
+      divergence,
+    };
+  }
+
+  async #block(height: number, outcome: "compare" | "execute"): Promise<void> {
+    const block = await this.#readBlock(height);
+    const at = { block: height, region: null, record: "block" };
+    const { header, transactions } = block;
+    refuse(
+      at,
+      blockDifference({
+        genesis: this.#genesis,
+        block,
+        height,
+        parent: this.#parent,
+        appHash: this.#appHash,
+      }),
+    );
+    const proposal = { height, timeS: header.timeS, transactions };
+    const { accept, reason } = this.#application.processProposal(proposal);
+    if (!accept) refuse(at, { field: "proposal", stored: reason, computed: "a valid block" });
+    const finalized = this.#execute(height, () => this.#application.finalizeBlock(proposal));
+    const { changes } = this.#application.commit();
+    addBlock(this.#totals, transactions, finalized);
+    this.#appHash = finalized.appHash;
+    this.#parent = header;
+    if (outcome === "execute") return;
+    await this.#compareResponse(height, finalized);
+    for (const change of changes) await this.#compareChange(height, change);
+    for (const record of finalized.slotRecords) {
+      const region = this.#region(record.regionIndex);
+      refuse({ ...at, region, record: `slot ${record.slot}` }, moneyDifference(record));
+    }
+  }
+
+  async #readBlock(height: number) {
+    const at = { block: height, region: null, record: "block" };
+    const block = await decoded(at, () => this.#store.block(height));
+    assert(block !== null, "opening found every block");
+    return block;
+  }
+
+  /** A broken invariant inside the replay is a finding, and says where. */
+  #execute<Result>(height: number, work: () => Result): Result {
+    try {
+      return work();
+    } catch (failure) {
+      if (!(failure instanceof InvariantError)) throw failure;
+      const stored = "a committed block";
+      const difference = { field: "invariant", stored, computed: failure.message };
+      throw new Diverged({ block: height, region: null, record: "block", ...difference });
+    }
+  }
+
+  async #compareResponse(
+    height: number,
+    finalized: { readonly appHash: Uint8Array; readonly results: readonly { code: number }[] },
+  ): Promise<void> {
+    const at = { block: height, region: null, record: "response" };
+    const response = await decoded(at, () => this.#store.response(height));
+    const codes = (results: readonly { code: number }[]) => results.map(({ code }) => code);
+    const stored = response && { appHash: response.appHash, results: codes(response.results) };
+    const computed = { appHash: finalized.appHash, results: codes(finalized.results) };
+    refuse(at, valueDifference("", stored, computed));
+  }
+
+  /** History is compared at once, state at the end. */
+  async #compareChange(height: number, { key, value }: StoreChange): Promise<void> {
+    if (isStateKey(key)) {
+      if (value === null) this.#state.delete(key);
+      else this.#state.set(key, value);
+      return;
+    }
+    const stored = await this.#store.applicationRecord(key);
+    const difference = recordDifference(this.#genesis, { key, stored, computed: value });
+    refuse({ block: height, region: this.#regionOf(key), record: key }, difference);
+  }
+
+  /** The state at the end, key by key, and nothing beside it. */
+  async #compareEnd(): Promise<void> {
+    const { state } = this.#store;
+    const head = this.#application.head();
+    const block = head.height;
+    if (state !== null) {
+      const timeS = block === 0 ? this.#genesis.genesisTimeS : head.timeS;
+      const computed = { height: block, timeS, appHash: this.#appHash };
+      const at = { block, region: null, record: "engine state" };
+      refuse(at, valueDifference("", state, computed));
+    }
+    const strays: string[] = [];
+    await this.#store.eachApplicationKey((key) => {
+      if (!this.#state.has(key) && !this.#isHistory(key)) strays.push(key);
+    });
+    // The head says what the others come to: the record that is at fault is named before it.
+    const keys = [...this.#state.keys(), ...strays].filter((key) => key !== HEAD_KEY).sort();
+    for (const key of [...keys, HEAD_KEY]) {
+      const stored = await this.#store.applicationRecord(key);
+      const computed = this.#state.get(key) ?? null;
+      const difference = recordDifference(this.#genesis, { key, stored, computed });
+      refuse({ block, region: this.#regionOf(key), record: key }, difference);
+    }
+  }
+
+  /** Whether a record of a cleared slot stands under this key; each was compared when it came. */
+  #isHistory(key: string): boolean {
+    const place = placeOfKey(key);
+    if (place?.family !== "slot" && place?.family !== "proof") return false;
+    const { genesisTimeS, slotS, regions } = this.#genesis;
+    const first = slotAt(genesisTimeS as UnixSeconds, slotS);
+    const slot = place.slot!;
+    return place.regionIndex < regions.length && slot >= first && slot < first + this.#totals.slots;
+  }
+
+  #regionOf(key: string): string | null {
+    const place = placeOfKey(key);
+    return place === null ? null : this.#region(place.regionIndex);
+  }
+
+  #region(regionIndex: number): string {
+    return this.#genesis.regions[regionIndex]?.id ?? `region ${regionIndex}`;
+  }
+}
+
+/** Whole by its checksum and yet of no known form: somebody wrote it so. */
+async function decoded<Value>(
+  at: Omit<Divergence, keyof Difference>,
+  read: () => Promise<Value>,
+): Promise<Value> {
+  try {
+    return await read();
+  } catch (failure) {
+    if (!(failure instanceof GridError) || failure.code !== "bytes_malformed") throw failure;
+    const { message: stored } = failure;
+    throw new Diverged({ ...at, field: "encoding", stored, computed: "its canonical form" });
+  }
+}
+
+function refuse(
+  at: Omit<Divergence, keyof Difference>,
+  difference: Difference | null,
+): asserts difference is null {
+  if (difference !== null) throw new Diverged({ ...at, ...difference });
+}
