@@ -115,7 +115,7 @@ test("no step is small, no energy of a shown side is lost, prices are in order",
   fc.assert(fc.property(side, side, laws), { numRuns: 60 });
 });
 
-test("a step around the clearing price stands at it: the curves cross where the slot cleared", () => {
+test("a step around the clearing price stands at it: the curves cross there", () => {
   const sell = offers("10x1 10x1 14x1 14x1 14x1 20x1 20x1 20x1 20x1 20x1");
   const prices = (price: number | null) => {
     return curve({ sell, price }).supply.map((step) => step.priceUcPerWh);
