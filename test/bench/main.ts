@@ -4,11 +4,13 @@
  */
 import { cpus } from "node:os";
 import { benchBroker } from "./broker.ts";
+import { benchChain } from "./chain.ts";
 import { benchMarket } from "./market.ts";
 import { benchOracle } from "./oracle.ts";
 
 const BENCHES: ReadonlyMap<string, () => Promise<object>> = new Map([
   ["market", benchMarket],
+  ["chain", benchChain],
   ["broker", benchBroker],
   ["oracle", benchOracle],
 ]);
