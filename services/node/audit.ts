@@ -157,7 +157,10 @@ class Auditor {
     addBlock(this.#totals, transactions, finalized);
     this.#appHash = finalized.appHash;
     this.#parent = header;
-    if (outcome === "execute") return;
+    if (outcome === "execute") {
+      const answered = (await this.#store.response(height)) !== null;
+      return answered ? this.#compareResponse(height, finalized) : undefined;
+    }
     await this.#compareResponse(height, finalized);
     for (const change of changes) await this.#compareChange(height, change);
     for (const record of finalized.slotRecords) {
@@ -219,6 +222,11 @@ class Auditor {
       const computed = { height: block, timeS, appHash: this.#appHash };
       const at = { block, region: null, record: "engine state" };
       refuse(at, valueDifference("", state, computed));
+    }
+    const [stray] = await this.#store.strayKeys();
+    if (stray !== undefined) {
+      const difference = { field: "(whole record)", stored: "(something)", computed: "(absent)" };
+      throw new Diverged({ block, region: null, record: stray, ...difference });
     }
     const strays: string[] = [];
     await this.#store.eachApplicationKey((key) => {

@@ -35,6 +35,7 @@ import {
   BLOCK_HEIGHT_KEY,
   bodyKey,
   ENGINE_STATE_KEY,
+  EVERYTHING,
   HEADERS,
   headerKey,
   heightOf,
@@ -334,6 +335,18 @@ export class BlockStore {
   /** Calls `visit` with each key of the application in rising order. */
   async eachApplicationKey(visit: (key: string) => void): Promise<void> {
     await this.#level.eachKey(APPLICATION, (key) => visit(applicationPart(key)));
+  }
+
+  /** Keys that stand for nothing: of no family, or of a block beyond the last. */
+  async strayKeys(): Promise<string[]> {
+    const single = [META_KEY, BLOCK_HEIGHT_KEY, BASE_KEY, ENGINE_STATE_KEY, REBUILD_KEY];
+    const strays: string[] = [];
+    await this.#level.eachKey(EVERYTHING, (key) => {
+      if (single.includes(key) || (key >= APPLICATION.gte && key < APPLICATION.lt)) return;
+      const height = /^[hbr]\/[0-9a-f]{14}$/.test(key) ? heightOf(key) : Number.NaN;
+      if (!(height >= this.#base && height <= this.#height)) strays.push(key);
+    });
+    return strays;
   }
 
   async close(): Promise<void> {

@@ -43,6 +43,8 @@ export function applicationKey(key: string): string {
 /** Half-open range of keys. */
 export type KeyRange = { readonly gte: string; readonly lt: string };
 
+/** Every key there can be: no text sorts above the last code point. */
+export const EVERYTHING: KeyRange = { gte: "", lt: "\u{10ffff}" };
 export const HEADERS: KeyRange = family(FAMILY.header);
 export const BODIES: KeyRange = family(FAMILY.body);
 export const RESPONSES: KeyRange = family(FAMILY.response);

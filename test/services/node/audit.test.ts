@@ -313,6 +313,21 @@ test("records that no block accounts for", async () => {
   expect(odd.divergence).toMatchObject({ region: null, record: "odd", computed: "(absent)" });
 });
 
+test("records that belong to no block and to nobody", async () => {
+  const value = Uint8Array.of(0x80);
+  for (const key of [
+    bodyKey(height + 1),
+    responseKey(height + 1),
+    "b/x",
+    "n",
+    "zz",
+    "\u{10fffe}",
+  ]) {
+    const lie = await auditLie((level) => level.write([{ key, value }]));
+    expect(lie.divergence).toMatchObject({ record: key, computed: "(absent)" });
+  }
+});
+
 test("swapped blocks", async () => {
   const swap = async (level: SealedLevel, keys: readonly string[]) => {
     const [a, b] = await Promise.all(keys.map((key) => level.get(key)));
