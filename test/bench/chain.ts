@@ -25,7 +25,7 @@ const STATE_CHUNKS = 4;
 
 export async function benchChain(): Promise<object> {
   const small = run({ regions: 10, metersPerRegion: 1000 });
-  const large = run({ regions: 250, metersPerRegion: 1000 });
+  const large = run({ regions: 1000, metersPerRegion: 1000 });
   return {
     small,
     large,
