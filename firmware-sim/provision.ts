@@ -7,7 +7,7 @@
  */
 import { hkdfSha256 } from "../services/crypto/hash.ts";
 import { compareBytes, fromHex, toHex, utf8 } from "../services/primitives/bytes.ts";
-import { assert } from "../services/primitives/errors.ts";
+import { GridError } from "../services/primitives/errors.ts";
 import { FLEET_DEVICES_MAX } from "../services/primitives/limits.ts";
 import type { MeterRole } from "../services/wire/genesis.ts";
 import { type DeviceKey, deviceIdOf, devicePublicKey } from "../services/wire/reading.ts";
@@ -48,10 +48,13 @@ const P256_BELOW = 32; // of 256
 const P256_ORDER = fromHex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
 
 /**
- * Per region, in this order: the grid meter of each home (so meter index = home index), then the
+ * Provisions what the plan names. Per region, in this order: the grid meter of each home (so meter index = home index), then the
  * production meter of each home with panels, then the feeder meter.
+ *
+ * @throws GridError argument_invalid beyond FLEET_DEVICES_MAX meters
  */
 export function provisionFleet(plan: FleetPlan): { devices: readonly Device[] } {
+  refuseBeyondMax(plan);
   const devices: Device[] = [];
   for (const { id, homes } of plan.regions) {
     const make = (role: MeterRole, home: number | null, label: string, connectionW: number) =>
@@ -68,8 +71,19 @@ export function provisionFleet(plan: FleetPlan): { devices: readonly Device[] } 
     });
     make("feeder", null, "feeder", Math.max(1, Math.min(feederW, CONNECTION_W_MAX)));
   }
-  assert(devices.length <= FLEET_DEVICES_MAX, "a fleet has at most FLEET_DEVICES_MAX meters");
   return { devices };
+}
+
+/** Counted before a key is derived: deriving a million keys takes minutes. */
+function refuseBeyondMax({ regions }: FleetPlan): void {
+  const meters = regions.reduce((sum, { homes }) => {
+    return sum + homes.length + homes.filter((home) => home.hasPanels).length + 1;
+  }, 0);
+  if (meters <= FLEET_DEVICES_MAX) return;
+  const message =
+    `these homes have ${meters} meters, a simulated fleet has at most ${FLEET_DEVICES_MAX}: ` +
+    "ask for fewer homes";
+  throw new GridError("argument_invalid", message, { argument: "homes", value: String(meters) });
 }
 
 function provision({

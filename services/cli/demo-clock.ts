@@ -6,6 +6,7 @@
  */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { Clock } from "../primitives/clock.ts";
+import { GridError } from "../primitives/errors.ts";
 import { type UnixSeconds, unixSeconds } from "../primitives/units.ts";
 
 /** Real seconds reserved at a time, and how often. */
@@ -55,10 +56,15 @@ export function startDemoClock({
 }
 
 function readReserved(file: string): number | null {
+  let text: string;
   try {
-    const reservedS = Number(readFileSync(file, "utf8"));
-    return Number.isSafeInteger(reservedS) && reservedS >= 0 ? reservedS : null;
-  } catch {
-    return null; // no file: the first start
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return null; // the first start
+    throw new GridError("file_unreadable", `${file} cannot be read`, { file }, { cause });
   }
+  const reservedS = Number(text);
+  if (text.trim() !== "" && Number.isSafeInteger(reservedS) && reservedS >= 0) return reservedS;
+  const message = `${file} holds no time: delete it, the demo goes on where its chain stands`;
+  throw new GridError("file_unreadable", message, { file });
 }

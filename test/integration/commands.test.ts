@@ -117,6 +117,7 @@ test.each([
   ["a date that is none", ["demo", "--from", "yesterday"], 2, /date/],
   ["a node without a configuration", ["node", "--config", "absent.yaml"], 3, /config_invalid/],
   ["meters without a fleet", ["meters", "--directory", "absent"], 3, /config_invalid/],
+  ["more homes than a fleet holds", ["init", "absent", "--homes", "10000"], 2, /ask for fewer/],
   ["a replay that is not there", ["demo", "--replay", "absent.csv"], 1, /file_unreadable/],
   ["no node at that address", ["status", "--url", "http://127.0.0.1:1"], 1, /node_unreachable/],
 ] as const)("%s: a sentence and exit code", async (_, args, code, sentence) => {
