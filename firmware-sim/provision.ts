@@ -48,8 +48,8 @@ const P256_BELOW = 32; // of 256
 const P256_ORDER = fromHex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
 
 /**
- * Provisions what the plan names. Per region, in this order: the grid meter of each home (so meter index = home index), then the
- * production meter of each home with panels, then the feeder meter.
+ * Provisions what the plan names. Per region, in this order: the grid meter of each home (so meter
+ * index = home index), then the production meter of each home with panels, then the feeder meter.
  *
  * @throws GridError argument_invalid beyond FLEET_DEVICES_MAX meters
  */
