@@ -169,8 +169,10 @@ test("a flipped bit anywhere in the file is refused", () => {
 });
 
 test("any text is answered, by a verdict or by a code", () => {
+  // Not String(value): an object with a member "toString" has no text of its own.
+  const prettyJson = fc.jsonValue().map((value) => JSON.stringify(value, null, 2));
   fc.assert(
-    fc.property(fc.oneof(fc.string(), fc.json(), fc.jsonValue().map(String)), (text) => {
+    fc.property(fc.oneof(fc.string(), fc.json(), prettyJson), (text) => {
       expect(codeOf(text)).toMatch(/^bytes_malformed /);
     }),
     { numRuns: 1000 },
