@@ -90,7 +90,7 @@ export function paymentsCommand(): Command {
           readonly before?: string;
         },
       ) => {
-        const query = options.before === undefined ? "" : `?before=${options.before}`;
+        const query = options.before === undefined ? "" : `?before=${encodeURIComponent(options.before)}`;
         const own = (await askOwn(options, `/api/v1/me/payments${query}`)) as MyPayments;
         if (options.json) return printJson(own);
         print(paymentsTable(own));
