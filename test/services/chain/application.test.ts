@@ -94,7 +94,14 @@ describe("damaged records", () => {
 
   test("the workload left every kind of record", () => {
     const kinds = new Set(state.map((key) => key.split("/")[0]));
-    expect([...kinds].sort()).toEqual(["admission", "forward", "head", "lane", "pending"]);
+    expect([...kinds].sort()).toEqual([
+      "admission",
+      "forward",
+      "head",
+      "lane",
+      "messages",
+      "pending",
+    ]);
   });
 
   test.each(state)("%s: any flipped bit is found", (key) => {
@@ -237,7 +244,12 @@ describe("queries", () => {
     expect(head.clearedSlots).toBe(6);
   });
   test("roots are 32 bytes", () => {
-    for (const path of ["admission/root", "lanes/0/state-root", "lanes/2/receipts-root"]) {
+    for (const path of [
+      "admission/root",
+      "lanes/0/state-root",
+      "lanes/2/receipts-root",
+      "lanes/1/outbox-root",
+    ]) {
       expect(ask(path)).toMatchObject({ code: 0, value: { length: 32 } });
     }
   });

@@ -97,10 +97,10 @@ export type PaymentChain = {
 export function startPayments(
   fixture: MarketFixture,
   stored: Map<string, Uint8Array>,
-  nonces = new Map<string, number>(),
 ): PaymentChain {
   const { genesis } = fixture;
   const app = createApplication({ genesis, stored });
+  const signed = new Map<string, number>(); // transactions by payer, since the last block
   const messages = (regionIndex: number) => {
     const record = stored.get(messagesKey(regionIndex));
     return record === undefined ? EMPTY_MESSAGES : decodeMessages(regionIndex, record);
@@ -112,6 +112,7 @@ export function startPayments(
       if (value === null) stored.delete(key);
       else stored.set(key, value);
     }
+    signed.clear();
     return finalized;
   };
   return {
@@ -119,8 +120,9 @@ export function startPayments(
     stored,
     pay([regionIndex, memberIndex], payee, amountUc) {
       const key = `${regionIndex}/${memberIndex}`;
-      const nonce = nonces.get(key) ?? 0;
-      nonces.set(key, nonce + 1);
+      const before = signed.get(key) ?? 0;
+      signed.set(key, before + 1);
+      const nonce = app.nonce(addressOf(fixture, [regionIndex, memberIndex])) + before;
       const to = payee instanceof Uint8Array ? payee : addressOf(fixture, payee);
       const data = encodePay({ to, amountUc: amountUc as MicroCents });
       return fixture.callTransaction({ regionIndex, memberIndex, nonce, data });
@@ -145,7 +147,7 @@ export function startPayments(
       const record = stored.get(entryKey(regionIndex, height));
       return record === undefined ? null : decodeEntries({ regionIndex, height }, record);
     },
-    restarted: () => startPayments(fixture, new Map(stored), new Map(nonces)),
+    restarted: () => startPayments(fixture, new Map(stored)),
   };
 }
 

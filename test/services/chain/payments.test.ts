@@ -212,17 +212,6 @@ describe("a payment that the payee's region cannot take comes back", () => {
     expect(kinds(0, 3)).toEqual([[refunded, 1]]);
   });
 
-  test("the payer's account takes a refund whatever others paid into it meanwhile", () => {
-    const opening = { membersUc: [[PAYMENT_UC_MAX, FULL - 1n, 1n], [FULL]] };
-    const three = regionsOf([3, 1]);
-    const chain = startPayments(three, openingRecords(three, opening));
-    chain.block(chain.pay(A, B, PAYMENT_UC_MAX));
-    // A's account could be filled to the brim by now: one payment of the most shows the sum.
-    chain.block(chain.pay(C, A, PAYMENT_UC_MAX));
-    chain.drain();
-    expect(chain.balanceUc(A)).toBe(2n * PAYMENT_UC_MAX);
-  });
-
   test("an account at the limit of payments still takes its refund", () => {
     // The payment is in flight while the payer's account stands at its limit.
     const payload = encode([0, 0, PAYMENT_UC_MAX]);
