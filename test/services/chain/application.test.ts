@@ -5,8 +5,9 @@
  */
 import { describe, expect, test } from "vitest";
 import { createApplication, type MarketApplication } from "../../../services/chain/application.ts";
+import { decodeEntries, PAYMENT_ENTRY } from "../../../services/chain/payment-entries.ts";
 import { billProof } from "../../../services/chain/proofs.ts";
-import { isStateKey, laneKey, slotKey } from "../../../services/chain/store-keys.ts";
+import { entryOf, isStateKey, laneKey, slotKey } from "../../../services/chain/store-keys.ts";
 import { fromHex, toHex } from "../../../services/primitives/bytes.ts";
 import { decode, encode } from "../../../services/primitives/codec.ts";
 import { GridError, InvariantError } from "../../../services/primitives/errors.ts";
@@ -86,6 +87,17 @@ describe("reload", () => {
     }
     expect(cleared).toBe(6 * 3);
   });
+});
+
+test("the workload's payments execute, inside regions and between them", () => {
+  const { stored } = run(blocks.length);
+  const kinds = [...stored].flatMap(([key, value]) => {
+    const place = entryOf(key);
+    return place === null ? [] : decodeEntries(place, value).entries.map(({ kind }) => kind);
+  });
+  const { sent, received } = PAYMENT_ENTRY;
+  expect(kinds.filter((kind) => kind === sent).length).toBeGreaterThan(2);
+  expect(kinds.filter((kind) => kind === received).length).toBeGreaterThan(2);
 });
 
 describe("damaged records", () => {
