@@ -21,6 +21,7 @@ export const Health = named("Health", wire.Health);
 export const Me = named("Me", wire.Me);
 export const MonthlyStatement = named("MonthlyStatement", wire.MonthlyStatement);
 export const MyOrders = named("MyOrders", wire.MyOrders);
+export const MyPayments = named("MyPayments", wire.MyPayments);
 export const Pairing = named("Pairing", wire.Pairing);
 export const PairingRequest = named("PairingRequest", wire.PairingRequest);
 export const RefusalPage = named("RefusalPage", wire.RefusalPage);
@@ -85,6 +86,13 @@ export const SlotRange = z.strictObject({
   from: zSlotText.optional(), // slot numbers, both inclusive
   to: zSlotText.optional(),
   limit: limit(96),
+});
+export const PaymentQuery = z.strictObject({
+  before: z
+    .string()
+    .regex(/^\d{1,15}(-\d{1,6})?$/, "must be a height, or `nextBefore` of an earlier page")
+    .optional(), // exclusive
+  limit: limit(100),
 });
 export const StatementQuery = z.strictObject({
   period: wire.StatementPeriod.default("day"),

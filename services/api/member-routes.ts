@@ -30,6 +30,7 @@ import {
   WindowQuery,
 } from "./documents.ts";
 import { slotRange } from "./market-routes.ts";
+import { installPaymentRoute } from "./payment-routes.ts";
 import type { Member } from "./sessions.ts";
 import { billLine } from "./slot-views.ts";
 import { listStatements } from "./statement-views.ts";
@@ -64,6 +65,7 @@ export function installMemberRoutes(app: OpenAPIHono<ApiEnv>, context: ApiContex
     },
   );
   installOrderRoute(app, context);
+  installPaymentRoute(app, context);
   installStatementRoute(app, context);
   installBillRoutes(app, context);
 }

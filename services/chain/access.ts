@@ -9,6 +9,7 @@ import type { SlotRecord } from "../wire/slot-record.ts";
 import type { Limits } from "../wire/transaction.ts";
 import type { TransactionResult } from "./abci.ts";
 import type { ForwardOrder, HeldPosition } from "./forward-state.ts";
+import type { EntryRecord } from "./payment-entries.ts";
 
 export type ChainHead = {
   readonly height: number;
@@ -76,6 +77,15 @@ export type ChainReader = {
     readonly toSlot: Slot;
     readonly limit: number;
   }): Promise<SlotRecord[]>;
+  /**
+   * Why balances of a region changed outside of slots: newest first, blocks below `beforeHeight`
+   * that have such entries, at most `limit`.
+   */
+  entryRecords(range: {
+    readonly regionIndex: number;
+    readonly beforeHeight: number;
+    readonly limit: number;
+  }): Promise<EntryRecord[]>;
   block(height: number): Promise<StoredBlock | null>;
   billProof(request: {
     readonly regionIndex: number;

@@ -4,7 +4,8 @@
  * block becomes state at `commit`, and a block that fails leaves nothing behind.
  *
  * Queries (value: canonical CBOR unless named a root): `head` [height, timeS, appHash, cleared
- * slots]; `lanes/<region>/state-root`, `lanes/<region>/receipts-root`, `admission/root` (32 bytes);
+ * slots]; `lanes/<region>/state-root`, `lanes/<region>/receipts-root`, `lanes/<region>/outbox-root`,
+ * `admission/root` (32 bytes);
  * `lanes/<region>/slots` [reported, cleared]; `nonce` with an address of 20 bytes as data.
  */
 import { encode } from "../primitives/codec.ts";
@@ -19,6 +20,7 @@ import { createCertificateCheck } from "./certificates.ts";
 import { readForward } from "./forward-book.ts";
 import { clearedSlots, laneView, reportedSlots } from "./lane.ts";
 import { type LaneExecutor, sequentialExecutor } from "./lane-executor.ts";
+import { readPost } from "./message-post.ts";
 import { createRules, type Rules } from "./rules.ts";
 import { type ChainState, genesisState } from "./state.ts";
 import { type Applied, applyBlock } from "./state-transition.ts";
@@ -101,6 +103,7 @@ function judgedState(state: ChainState) {
   return {
     lane: (r: number) => state.lanes[r]!,
     forward: (r: number) => readForward(state.lanes[r]!.forward),
+    inFlight: readPost((r) => state.lanes[r]!.messages).inFlight,
     nonce: ({ regionIndex, memberIndex }: { regionIndex: number; memberIndex: number }) =>
       state.nonces[regionIndex]!.column[memberIndex]!,
   };
@@ -164,12 +167,13 @@ function answerQuery(rules: Rules, state: ChainState, path: string, data: Uint8A
     if (data.length !== 20) return NOTHING_THERE;
     return found(encode(nonceOf(rules, state, data)));
   }
-  const match = /^lanes\/(\d{1,4})\/(state-root|receipts-root|slots)$/.exec(path);
+  const match = /^lanes\/(\d{1,4})\/(state-root|receipts-root|outbox-root|slots)$/.exec(path);
   if (match === null) return UNKNOWN_PATH;
   const regionIndex = Number(match[1]);
   const lane = state.lanes[regionIndex];
   if (lane === undefined) return NOTHING_THERE;
   if (match[2] === "slots") return found(encode([reportedSlots(lane), clearedSlots(lane)]));
   const roots = state.laneRoots[regionIndex]!;
+  if (match[2] === "outbox-root") return found(roots.outbox);
   return found(match[2] === "state-root" ? roots.state : roots.receipts);
 }

@@ -15,6 +15,7 @@
  *     settledImportWh:        List[uint64, 2^16]     cumulative, by meter
  *     settledExportWh:        List[uint64, 2^16]
  *     forward:                ForwardState           `forward-state.ts`
+ *     messages:               MessageState           `message-state.ts`
  *   }
  *
  * SSZ packs a list of numbers as its bytes lie in memory, so each list is hashed in place.
@@ -30,7 +31,7 @@ import { chunksOf } from "./lane-columns.ts";
 export const PENDING_REPORTS_PER_LANE_MAX = 512;
 
 const CHUNK_BYTES = 32;
-const FIELDS = 13;
+const FIELDS = 14;
 
 export function laneStateRoot(lane: Lane): Uint8Array {
   const { columns } = lane;
@@ -56,6 +57,7 @@ export function laneStateRoot(lane: Lane): Uint8Array {
     listRoot(columns.settledImportWh, meters),
     listRoot(columns.settledExportWh, meters),
     lane.forward.root,
+    lane.messages.root,
   ]);
   return merkleRoot(chunks, FIELDS);
 }

@@ -20,6 +20,7 @@ import {
   laneBytes,
   laneColumns,
 } from "./lane-columns.ts";
+import { EMPTY_MESSAGES, type MessageState } from "./message-state.ts";
 import { corruptRecord, openRecord, sealRecord } from "./sealed-record.ts";
 import { laneKey } from "./store-keys.ts";
 
@@ -34,6 +35,7 @@ export type Lane = {
   readonly columns: LaneColumns;
   readonly pending: readonly PendingReport[]; // by slot, the next to clear first
   readonly forward: ForwardState;
+  readonly messages: MessageState;
 };
 
 /** A lane at genesis: default limits are the retailer's prices, so nobody can lose by joining. */
@@ -44,7 +46,7 @@ export function genesisLane(genesis: Genesis, regionIndex: number): Lane {
     columns.minSellUcPerWh[m] = member.limits?.minSellUcPerWh ?? genesis.feedInUcPerWh;
     columns.maxBuyUcPerWh[m] = member.limits?.maxBuyUcPerWh ?? genesis.retailUcPerWh;
   });
-  return { columns, pending: [], forward: EMPTY_FORWARD };
+  return { columns, pending: [], forward: EMPTY_FORWARD, messages: EMPTY_MESSAGES };
 }
 
 export function laneSize(genesis: Genesis, regionIndex: number): LaneSize {
@@ -78,7 +80,7 @@ export function withReport(lane: Lane, report: PendingReport): Lane {
   return { ...lane, pending: [...lane.pending, report] };
 }
 
-/** A lane's record; its pending reports and its forward market stand in records of their own. */
+/** A lane's record; pending reports, forward market and messages stand in records of their own. */
 export function encodeLane(regionIndex: number, { columns }: Lane): Uint8Array {
   return sealRecord(laneKey(regionIndex), new Uint8Array(columns.memory).slice());
 }
@@ -90,6 +92,7 @@ export function decodeLane(parts: {
   readonly size: LaneSize;
   readonly pending: readonly PendingReport[];
   readonly forward: ForwardState;
+  readonly messages: MessageState;
 }): Lane {
   const key = laneKey(parts.regionIndex);
   const bytes = openRecord(key, parts.stored);
@@ -98,8 +101,8 @@ export function decodeLane(parts: {
   }
   const memory = new SharedArrayBuffer(bytes.length);
   new Uint8Array(memory).set(bytes);
-  const { pending, forward } = parts;
-  const lane = { columns: laneColumns(memory, parts.size), pending, forward };
+  const { pending, forward, messages } = parts;
+  const lane = { columns: laneColumns(memory, parts.size), pending, forward, messages };
   if (reportedSlots(lane) - clearedSlots(lane) !== parts.pending.length) {
     return corruptRecord(key, "does not match its pending reports");
   }

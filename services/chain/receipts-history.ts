@@ -1,20 +1,21 @@
 /**
- * The list of receipts roots of all slots a lane ever cleared, as an append-only Merkle tree: SSZ
- * List[Root, 2^24], of which only the left edge (the frontier) is kept. So the app hash commits to
- * every bill of the past, and it does not matter over which blocks the slots were spread.
+ * Lists that only ever grow, as append-only Merkle trees of which only the left edge (the frontier)
+ * is kept: SSZ List[Root, 2^depth]. A lane has two: the receipts roots of all slots that it ever
+ * cleared (2^24), and all messages that it ever sent (2^40, `message-state.ts`). So the app hash
+ * commits to every bill of the past, and it does not matter over which blocks the slots were spread.
  *
  * frontier[d] is the root of the last complete tree of depth d that has no complete right sibling
  * yet: it counts where digit d of the length is 1. Source: the incremental tree of Ethereum's
  * deposit contract (verified in Park, Zhang & Rosu, 2020).
  */
 import { sha256 } from "../crypto/hash.ts";
-import { merkleRoot, mixInLength } from "../crypto/merkle.ts";
+import { MERKLE_DEPTH_MAX, merkleRoot, mixInLength } from "../crypto/merkle.ts";
 import { assert } from "../primitives/errors.ts";
-import { CLEARED_SLOTS_MAX, HISTORY_DEPTH } from "./light-client/paths.ts";
+import { HISTORY_DEPTH } from "./light-client/paths.ts";
 
 const NODE_BYTES = 32;
 /** ZEROS[d]: root of an all-zero tree of depth d. */
-const ZEROS = Array.from({ length: HISTORY_DEPTH + 1 }, (_, d) =>
+const ZEROS = Array.from({ length: MERKLE_DEPTH_MAX + 1 }, (_, d) =>
   merkleRoot(new Uint8Array(0), 2 ** d),
 );
 
@@ -29,7 +30,7 @@ export type HistoryGrowth = {
 /**
  * Appends leaves. Writes the frontier; leaves it as it is where there are no leaves.
  *
- * @param parts.frontier - HISTORY_DEPTH nodes of a list of `length` leaves, or zeros
+ * @param parts.frontier - one node per level of the schema's tree, for a list of `length` leaves
  */
 export function growHistory(parts: {
   readonly frontier: Uint8Array;
@@ -37,13 +38,14 @@ export function growHistory(parts: {
   readonly leaves: readonly Uint8Array[];
 }): HistoryGrowth {
   const { frontier, length, leaves } = parts;
-  assert(length + leaves.length <= CLEARED_SLOTS_MAX, "the history has room for the slots");
+  const depth = Math.floor(frontier.length / NODE_BYTES);
+  assert(length + leaves.length <= 2 ** depth, "the history has room for what is appended");
   const grown = length + leaves.length;
   const paths = leaves.map((): Uint8Array[] => []);
   // The nodes of one level from index `start` on; all before them are complete and known by edge.
   let start = length;
   let nodes: readonly Uint8Array[] = leaves;
-  for (let d = 0; d < HISTORY_DEPTH; d++) {
+  for (let d = 0; d < depth; d++) {
     if (start % 2 === 1) {
       nodes = [edgeOf(frontier, d), ...nodes];
       start -= 1;
@@ -57,7 +59,7 @@ export function growHistory(parts: {
     nodes = parents(nodes, d);
     start = Math.floor(start / 2);
   }
-  const root = mixInLength(nodes[0] ?? ZEROS[HISTORY_DEPTH]!, grown);
+  const root = mixInLength(nodes[0] ?? ZEROS[depth]!, grown);
   const lengthNode = lengthChunk(grown);
   return { root, paths: paths.map((path) => [...path, lengthNode]) };
 }

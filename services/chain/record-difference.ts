@@ -12,6 +12,7 @@ import { decodeReport } from "../wire/report.ts";
 import { decodeSlotRecord } from "../wire/slot-record.ts";
 import { laneSize } from "./lane.ts";
 import { laneBytes, laneColumns } from "./lane-columns.ts";
+import { ENTRY_FIELDS } from "./payment-entries.ts";
 import { openRecord } from "./sealed-record.ts";
 import { HEAD_KEY, placeOfKey } from "./store-keys.ts";
 
@@ -24,6 +25,9 @@ export type Difference = {
 
 const ABSENT = "(absent)";
 const WHOLE = "(whole record)";
+const MESSAGES_FIELDS = ["inbox", "sent", "taken", "outboxLength", "outboxFrontier"];
+const MESSAGE_FIELDS = ["source", "destination", "seq", "kind", "payload"];
+const PAIR_FIELDS = ["region", "nextSeq"];
 const HEAD_FIELDS = ["genesisHash", "height", "timeS", "appHash"];
 /** Longer byte strings are columns: they are compared element by element. */
 const HASH_BYTES_MAX = 64;
@@ -64,6 +68,8 @@ function readRecord(genesis: Genesis, key: string, bytes: Uint8Array): unknown {
   if (place?.family === "pending" && value instanceof Uint8Array) return decodeReport(value);
   if (place?.family === "proof") return named(["slotIndex", "nodes"], value);
   if (place?.family === "admission") return { nonces: value };
+  if (place?.family === "messages") return readMessages(value);
+  if (place?.family === "entry") return readEntries(value);
   return value;
 }
 
@@ -89,6 +95,29 @@ function readLane(genesis: Genesis, regionIndex: number, value: CodecValue): unk
   new Uint8Array(memory).set(value);
   const { memory: _, ...columns } = laneColumns(memory, size);
   return columns;
+}
+
+function readMessages(value: CodecValue): unknown {
+  const fields = named(MESSAGES_FIELDS, value);
+  if (fields === value) return value;
+  const { inbox, sent, taken, ...outbox } = fields as Record<string, CodecValue>;
+  return {
+    inbox: namedRows(MESSAGE_FIELDS, inbox!),
+    sent: namedRows(PAIR_FIELDS, sent!),
+    taken: namedRows(PAIR_FIELDS, taken!),
+    ...outbox,
+  };
+}
+
+function readEntries(value: CodecValue): unknown {
+  const fields = named(["timeS", "entries"], value);
+  if (fields === value) return value;
+  const { timeS, entries } = fields as Record<string, CodecValue>;
+  return { timeS, entries: namedRows(ENTRY_FIELDS, entries!) };
+}
+
+function namedRows(names: readonly string[], rows: CodecValue): unknown {
+  return Array.isArray(rows) ? rows.map((row: CodecValue) => named(names, row)) : rows;
 }
 
 function named(names: readonly string[], value: CodecValue): unknown {

@@ -2,13 +2,15 @@
  * START HERE. What a block does to the state, as one pure function:
  *
  *   gates       every slot whose gate has closed: its forward auction, over all lanes
+ *   delivery    each lane consumes messages that earlier blocks sent it (`message-step.ts`)
  *   admission   each transaction in order: judged, then its effect on the draft
  *   due slots   every slot that all regions have reported, in order (`slot-step.ts`)
+ *   post        what was sent goes into outboxes, and into inboxes for a later block
  *   roots       of what was written; then the app hash
  *
  * What lanes do on their own goes to the executor (`lane-executor.ts`), which cannot be seen in a
  * result: same state and same block give the same bytes. A block without transactions changes no
- * root unless its time has reached the gate of a slot with orders.
+ * root unless its time has reached the gate of a slot with orders, or messages were in flight.
  */
 import { assert } from "../primitives/errors.ts";
 import type { Slot, UnixSeconds } from "../primitives/units.ts";
@@ -20,12 +22,25 @@ import { encodeForward } from "./forward-state.ts";
 import { holdForwardAuctions } from "./forward-step.ts";
 import { clearedSlots, encodeLane, type Lane, reportedSlots, withReport } from "./lane.ts";
 import { type LaneExecutor, laneError, type RootedLane, valuesOf } from "./lane-executor.ts";
+import { encodeMessages } from "./message-state.ts";
+import { assertConserved, deliverMessages } from "./message-step.ts";
+import { encodeEntries } from "./payment-entries.ts";
+import { executePayment } from "./payments.ts";
 import { encodeReceiptsPath } from "./proofs.ts";
 import type { LaneRoots } from "./roots.ts";
 import type { Rules } from "./rules.ts";
 import { clearSlot } from "./slot-step.ts";
 import { type ChainState, createDraft, type Draft, stateTree } from "./state.ts";
-import { admissionKey, forwardKey, laneKey, pendingKey, proofKey, slotKey } from "./store-keys.ts";
+import {
+  admissionKey,
+  entryKey,
+  forwardKey,
+  laneKey,
+  messagesKey,
+  pendingKey,
+  proofKey,
+  slotKey,
+} from "./store-keys.ts";
 import { encodePending } from "./stored-state.ts";
 import { type Effect, judgeTransaction, limitsFromSlot } from "./transactions.ts";
 
@@ -51,6 +66,8 @@ export function applyBlock(parts: {
   const draft = createDraft(state);
   const { timeS } = block;
   holdForwardAuctions(rules, draft, timeS);
+  const regions = rules.regions.map((_, r) => r);
+  deliverMessages(draft, regions);
   const judge = { rules, certifies, state: draft, timeS, notBeforeS: timeS };
   const results = block.transactions.map((bytes) => {
     const verdict = judgeTransaction(judge, bytes);
@@ -59,8 +76,11 @@ export function applyBlock(parts: {
   });
   const slotRecords = clearDueSlots({ rules, executor, draft, height: block.height });
   draft.sealForward();
+  draft.sealMessages();
+  const before = (r: number) => state.lanes[r]!;
+  assertConserved({ before, written: draft.lanes(), records: slotRecords });
   const rooted = rootLanes({ rules, executor, draft, before: state, records: slotRecords });
-  const laneRoots = rootsOf(state, rooted);
+  const laneRoots = rootsOf(state, draft, rooted);
   const nonces = noncesOf(state, draft);
   const tree = stateTree(laneRoots, nonces);
   const after: ChainState = {
@@ -73,6 +93,7 @@ export function applyBlock(parts: {
   };
   const changes = () => [
     ...stateChanges(state, after, draft),
+    ...entryChanges(draft, block),
     ...recordChanges(rules, slotRecords, rooted, tree.proof),
   ];
   return { state: after, results, slotRecords, changes };
@@ -82,6 +103,11 @@ function execute(rules: Rules, draft: Draft, effect: Effect, timeS: UnixSeconds)
   if (effect.kind === "report") {
     const lane = draft.ownLane(effect.regionIndex);
     draft.setLane(effect.regionIndex, withReport(lane, effect.report));
+    return;
+  }
+  if (effect.kind === "pay") {
+    executePayment(draft, effect.payment);
+    draft.raiseNonce(effect.place);
     return;
   }
   if (effect.kind === "place order") {
@@ -146,10 +172,16 @@ function rootLanes(parts: {
   return new Map(jobs.map(({ regionIndex }, j) => [regionIndex, rooted[j]!]));
 }
 
-function rootsOf(before: ChainState, rooted: ReadonlyMap<number, RootedLane>): LaneRoots[] {
+function rootsOf(
+  before: ChainState,
+  draft: Draft,
+  rooted: ReadonlyMap<number, RootedLane>,
+): LaneRoots[] {
   return before.laneRoots.map((roots, r) => {
     const lane = rooted.get(r);
-    return lane === undefined ? roots : { state: lane.stateRoot, receipts: lane.receiptsRoot };
+    if (lane === undefined) return roots;
+    const { stateRoot: state, receiptsRoot: receipts } = lane;
+    return { state, receipts, outbox: draft.lane(r).messages.outboxRoot };
   });
 }
 
@@ -168,12 +200,22 @@ function stateChanges(before: ChainState, after: ChainState, draft: Draft): Stor
     if (lane.forward !== before.lanes[r]!.forward) {
       changes.push({ key: forwardKey(r), value: encodeForward(r, lane.forward) });
     }
+    if (lane.messages !== before.lanes[r]!.messages) {
+      changes.push({ key: messagesKey(r), value: encodeMessages(r, lane.messages) });
+    }
     changes.push(...pendingChanges(r, before.lanes[r]!, lane));
   }
   for (const r of draft.nonceColumns().keys()) {
     changes.push({ key: admissionKey(r), value: encodeNonces(r, after.nonces[r]!) });
   }
   return changes;
+}
+
+function entryChanges(draft: Draft, { height, timeS }: Block): StoreChange[] {
+  return [...draft.entries()].map(([regionIndex, entries]) => ({
+    key: entryKey(regionIndex, height),
+    value: encodeEntries({ regionIndex, height, timeS, entries }),
+  }));
 }
 
 function pendingChanges(regionIndex: number, before: Lane, after: Lane): StoreChange[] {

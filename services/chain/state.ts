@@ -19,6 +19,8 @@ import {
 } from "./forward-book.ts";
 import { clearedSlots, copyLane, genesisLane, type Lane } from "./lane.ts";
 import { laneStateRoot } from "./lane-root.ts";
+import { openPost, type Post } from "./message-post.ts";
+import type { PaymentEntry } from "./payment-entries.ts";
 import { growHistory } from "./receipts-history.ts";
 import { type AppTree, appTree, type LaneRoots } from "./roots.ts";
 import type { Rules } from "./rules.ts";
@@ -58,6 +60,7 @@ export function rootedState(parts: {
       length: clearedSlots(lane),
       leaves: [],
     }).root,
+    outbox: lane.messages.outboxRoot,
   }));
   return { ...parts, laneRoots, appHash: stateTree(laneRoots, parts.nonces).appHash };
 }
@@ -77,6 +80,15 @@ export type Draft = JudgedState & {
   ownForward(regionIndex: number): ForwardBook;
   /** Puts what was written of forward markets into their lanes; ends writing to them. */
   sealForward(): void;
+  /** What the lane consumes of its inbox in this block, in order. */
+  collect: Post["collect"];
+  send: Post["send"];
+  /** Puts what was sent into inboxes and outboxes; ends the post. */
+  sealMessages(): void;
+  /** Puts down why balances of a region changed. */
+  record(regionIndex: number, entry: PaymentEntry): void;
+  /** What was put down: regions in rising order. */
+  entries(): ReadonlyMap<number, readonly PaymentEntry[]>;
   /** What was written: regions in rising order. */
   lanes(): ReadonlyMap<number, Lane>;
   nonceColumns(): ReadonlyMap<number, BigUint64Array>;
@@ -86,6 +98,8 @@ export function createDraft(state: ChainState): Draft {
   const lanes: (Lane | undefined)[] = state.lanes.map(() => undefined);
   const columns: (BigUint64Array | undefined)[] = state.lanes.map(() => undefined);
   const books: (ForwardBook | undefined)[] = state.lanes.map(() => undefined);
+  const entries: (PaymentEntry[] | undefined)[] = state.lanes.map(() => undefined);
+  const post = openPost(state.lanes.map(({ messages }) => messages));
   const written = <T>(parts: readonly (T | undefined)[]) =>
     new Map(parts.flatMap((part, r) => (part === undefined ? [] : [[r, part] as const])));
   const ownLane = (r: number) => {
@@ -109,6 +123,18 @@ export function createDraft(state: ChainState): Draft {
         if (book !== undefined) lanes[r] = { ...ownLane(r), forward: book.seal() };
       });
     },
+    inFlight: post.inFlight,
+    collect: post.collect,
+    send: post.send,
+    sealMessages() {
+      for (const [r, messages] of post.seal()) lanes[r] = { ...ownLane(r), messages };
+    },
+    record(r, entry) {
+      const own = entries[r] ?? [];
+      own.push(entry);
+      entries[r] = own;
+    },
+    entries: () => written(entries),
     setLane(r, lane) {
       lanes[r] = lane;
     },

@@ -2,8 +2,8 @@
  * Every key of the application's store, built here and nowhere else. Safe because no family is a
  * prefix of another and numbers have a fixed width, so bytewise order is numeric order.
  *
- * State (handed back to `createApplication`): head, lane, forward, admission, pending. History
- * (read by those who want it, never by execution): slot, proof.
+ * State (handed back to `createApplication`): head, lane, forward, messages, admission, pending.
+ * History (read by those who want it, never by execution): slot, proof, entry.
  */
 import { assert } from "../primitives/errors.ts";
 import { REGIONS_MAX } from "../primitives/limits.ts";
@@ -13,12 +13,21 @@ const FAMILY = {
   head: "head/",
   lane: "lane/",
   forward: "forward/",
+  messages: "messages/",
   admission: "admission/",
   pending: "pending/",
   slot: "slot/",
   proof: "proof/",
+  entry: "entry/",
 } as const;
-const STATE = [FAMILY.head, FAMILY.lane, FAMILY.forward, FAMILY.admission, FAMILY.pending];
+const STATE = [
+  FAMILY.head,
+  FAMILY.lane,
+  FAMILY.forward,
+  FAMILY.messages,
+  FAMILY.admission,
+  FAMILY.pending,
+];
 
 const REGION_DIGITS = 4;
 const SLOT_DIGITS = 16;
@@ -34,6 +43,11 @@ export function laneKey(regionIndex: number): string {
 /** A region's forward market: open orders, positions, flows. */
 export function forwardKey(regionIndex: number): string {
   return FAMILY.forward + region(regionIndex);
+}
+
+/** What a region holds of messages: its inbox, how far its pairs have come, its outbox's edge. */
+export function messagesKey(regionIndex: number): string {
+  return FAMILY.messages + region(regionIndex);
 }
 
 /** Nonces of a region's members. */
@@ -56,6 +70,11 @@ export function proofKey(regionIndex: number, slot: Slot): string {
   return `${FAMILY.proof}${region(regionIndex)}/${slotDigits(slot)}`;
 }
 
+/** A sealed EntryRecord (`payment-entries.ts`): why balances of a region changed in a block. */
+export function entryKey(regionIndex: number, height: number): string {
+  return `${FAMILY.entry}${region(regionIndex)}/${heightDigits(height)}`;
+}
+
 /** Half-open range of keys. */
 export type KeyRange = { readonly gte: string; readonly lt: string };
 
@@ -67,6 +86,17 @@ export function slotKeys(
   const from = slotKey(regionIndex, slots.fromSlot);
   // "~" is above every digit.
   return { gte: from, lt: `${slotKey(regionIndex, slots.toSlot)}~` };
+}
+
+/** Entry records of a region at heights below `before`. */
+export function entryKeys(regionIndex: number, { before }: { readonly before: number }): KeyRange {
+  return { gte: entryKey(regionIndex, 0), lt: entryKey(regionIndex, before) };
+}
+
+/** Region and height in the key of an entry record, or null. */
+export function entryOf(key: string): { regionIndex: number; height: number } | null {
+  const match = /^entry\/(\d{4})\/(\d{16})$/.exec(key);
+  return match === null ? null : { regionIndex: Number(match[1]), height: Number(match[2]) };
 }
 
 /** Whether `createApplication` wants the record of this key. */
@@ -87,18 +117,21 @@ export function pendingOf(key: string): { regionIndex: number; slot: Slot } | nu
   return { regionIndex: Number(match[1]), slot: Number(match[2]) as Slot };
 }
 
+type PlacedFamily = Exclude<keyof typeof FAMILY, "head">;
+
 /** What a key names, or null for none of ours: `slot` is null in the families that have none. */
 export function placeOfKey(key: string): {
-  readonly family: "lane" | "admission" | "pending" | "slot" | "proof";
+  readonly family: PlacedFamily;
   readonly regionIndex: number;
   readonly slot: Slot | null;
 } | null {
   const match =
-    /^(lane|admission)\/(\d{4})$/.exec(key) ??
-    /^(pending|slot|proof)\/(\d{4})\/(\d{16})$/.exec(key);
+    /^(lane|forward|messages|admission)\/(\d{4})$/.exec(key) ??
+    /^(pending|slot|proof|entry)\/(\d{4})\/(\d{16})$/.exec(key);
   if (match === null) return null;
-  const family = match[1] as "lane" | "admission" | "pending" | "slot" | "proof";
-  const slot = match[3] === undefined ? null : (Number(match[3]) as Slot);
+  const family = match[1] as PlacedFamily;
+  const hasSlot = match[3] !== undefined && family !== "entry"; // an entry's number is a height
+  const slot = hasSlot ? (Number(match[3]) as Slot) : null;
   return { family, regionIndex: Number(match[2]), slot };
 }
 
@@ -110,6 +143,11 @@ function region(index: number): string {
 function slotDigits(slot: Slot): string {
   assert(Number.isSafeInteger(slot) && slot >= 0, "a slot is a whole number");
   return String(slot).padStart(SLOT_DIGITS, "0");
+}
+
+function heightDigits(height: number): string {
+  assert(Number.isSafeInteger(height) && height >= 0, "a height is a whole number");
+  return String(height).padStart(SLOT_DIGITS, "0");
 }
 
 const families = Object.values(FAMILY);

@@ -18,6 +18,7 @@ import {
   laneSize,
   pendingReport,
 } from "./lane.ts";
+import { decodeMessages, EMPTY_MESSAGES } from "./message-state.ts";
 import type { Rules } from "./rules.ts";
 import { corruptRecord, openRecord, sealRecord } from "./sealed-record.ts";
 import { type ChainState, rootedState } from "./state.ts";
@@ -27,6 +28,7 @@ import {
   HEAD_KEY,
   isStateKey,
   laneKey,
+  messagesKey,
   pendingKey,
   pendingOf,
 } from "./store-keys.ts";
@@ -97,13 +99,15 @@ function loadLane(
   const record = stored.get(laneKey(regionIndex));
   const orders = stored.get(forwardKey(regionIndex)); // none: nobody ever placed an order
   const forward = orders === undefined ? EMPTY_FORWARD : decodeForward(regionIndex, orders);
+  const post = stored.get(messagesKey(regionIndex)); // none: it never met a message
+  const messages = post === undefined ? EMPTY_MESSAGES : decodeMessages(regionIndex, post);
   // A lane that no block has touched has no record.
   if (record === undefined) {
-    const lane = { ...genesisLane(rules.genesis, regionIndex), forward };
+    const lane = { ...genesisLane(rules.genesis, regionIndex), forward, messages };
     return pending.length === 0 ? lane : corruptRecord(laneKey(regionIndex), "is missing");
   }
   const size = laneSize(rules.genesis, regionIndex);
-  const lane = decodeLane({ regionIndex, stored: record, size, pending, forward });
+  const lane = decodeLane({ regionIndex, stored: record, size, pending, forward, messages });
   pending.forEach(({ report }, i) => {
     const slot = rules.firstSlot + clearedSlots(lane) + i;
     if (report.slot === slot && report.regionIndex === regionIndex) return;

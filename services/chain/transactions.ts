@@ -14,6 +14,7 @@ import {
   FORWARD_SIDE,
   type PlaceOrder,
 } from "../wire/forward-order.ts";
+import { decodePay, type Pay } from "../wire/payment.ts";
 import { TRANSACTION_CODE, type TransactionCodeName } from "../wire/refusals.ts";
 import {
   decodeReportTransaction,
@@ -44,10 +45,12 @@ import {
 } from "./lane.ts";
 import { PENDING_REPORTS_PER_LANE_MAX } from "./lane-root.ts";
 import { CLEARED_SLOTS_MAX } from "./light-client/paths.ts";
+import type { PostReader } from "./message-post.ts";
+import { judgePayment, type Payment } from "./payments.ts";
 import type { Rules } from "./rules.ts";
 
 /** What a transaction is judged against. */
-export type JudgedState = {
+export type JudgedState = PostReader & {
   lane(regionIndex: number): Lane;
   nonce(place: MemberPlace): bigint;
   forward(regionIndex: number): ForwardReader;
@@ -73,6 +76,7 @@ export type Effect =
       readonly place: MemberPlace;
       readonly order: { readonly slot: Slot; readonly id: number };
     }
+  | { readonly kind: "pay"; readonly place: MemberPlace; readonly payment: Payment }
   | { readonly kind: "report"; readonly regionIndex: number; readonly report: PendingReport };
 
 export type Verdict =
@@ -131,7 +135,8 @@ function judgeMember(judge: Judge, transaction: SignedMemberTransaction): Verdic
 type Call =
   | { readonly kind: "limits"; readonly limits: Limits }
   | { readonly kind: "place order"; readonly order: PlaceOrder }
-  | { readonly kind: "cancel order"; readonly cancel: CancelOrder };
+  | { readonly kind: "cancel order"; readonly cancel: CancelOrder }
+  | { readonly kind: "pay"; readonly pay: Pay };
 
 function decodeCall(data: Uint8Array): Call | null {
   const limits = decodeSetLimits(data);
@@ -139,13 +144,20 @@ function decodeCall(data: Uint8Array): Call | null {
   const order = decodePlaceOrder(data);
   if (order !== null) return { kind: "place order", order };
   const cancel = decodeCancelOrder(data);
-  return cancel === null ? null : { kind: "cancel order", cancel };
+  if (cancel !== null) return { kind: "cancel order", cancel };
+  const pay = decodePay(data);
+  return pay === null ? null : { kind: "pay", pay };
 }
 
 function judgeCall(judge: Judge, place: MemberPlace, call: Call): Verdict {
   const { rules, state, timeS, notBeforeS } = judge;
   const { regionIndex, memberIndex } = place;
   if (call.kind === "limits") return judgeLimits(judge, place, call.limits);
+  if (call.kind === "pay") {
+    const verdict = judgePayment({ rules, state, payer: place }, call.pay);
+    if ("code" in verdict) return refuse(verdict.code, verdict.info);
+    return accept({ kind: "pay", place, payment: verdict.payment });
+  }
   const book = state.forward(regionIndex);
   const nextToClear = (rules.firstSlot + clearedSlots(state.lane(regionIndex))) as Slot;
   const orders = { rules, book, place, nextToClear, timeS, notBeforeS };

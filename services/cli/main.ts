@@ -11,6 +11,7 @@ import { marketCommand } from "./market.ts";
 import { metersCommand } from "./meters.ts";
 import { ordersCommand } from "./orders.ts";
 import { pairCommand } from "./pair.ts";
+import { payCommand, paymentsCommand } from "./pay.ts";
 import { nodeCommand } from "./run-node.ts";
 import { statusCommand } from "./status.ts";
 import { reportFailure, say } from "./talk.ts";
@@ -47,6 +48,8 @@ for (const command of [
   pairCommand(),
   marketCommand(),
   ordersCommand(),
+  payCommand(),
+  paymentsCommand(),
   auditCommand(),
   verifyCommand(),
 ]) {

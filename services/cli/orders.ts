@@ -3,45 +3,26 @@
  * which never leaves this machine, and wait until the transaction is in a durable block; `list` is
  * the member's own view and needs a session.
  */
-import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
-import { fromHex, toHex0x } from "../primitives/bytes.ts";
-import { GridError } from "../primitives/errors.ts";
 import { PRICE_UC_PER_WH_MAX, SLOT_ENERGY_WH_MAX } from "../primitives/limits.ts";
-import type {
-  AccountNonce,
-  MyOrders,
-  Region,
-  Session,
-  Status,
-  TransactionAnswer,
-} from "../wire/api.ts";
+import type { MyOrders } from "../wire/api.ts";
 import { encodeCancelOrder, encodePlaceOrder, FORWARD_SIDE } from "../wire/forward-order.ts";
-import { TRANSACTION_CODE, type TransactionCodeName } from "../wire/refusals.ts";
-import { marketAddress, memberAddress, signMemberTransaction } from "../wire/transaction.ts";
-import { ask, CONFIG_HERE, nodeUrl } from "./operator.ts";
+import {
+  askOwn,
+  type NodeOptions,
+  report,
+  type SigningOptions,
+  send,
+  withKey,
+  withNode,
+} from "./member-call.ts";
 import { wholeNumber } from "./options.ts";
-import { EXIT, print, printJson, say, table } from "./talk.ts";
+import { print, printJson, table } from "./talk.ts";
 import { ctPerKwh, kwh, utcTime } from "./words.ts";
 
 const SLOT_MAX = 0xffff_ffff;
 
-/** What a refusal means to whoever placed the order; other codes are told by their name. */
-const REFUSED: Partial<Record<TransactionCodeName, string>> = {
-  sender_unknown: "this key belongs to no member",
-  member_elsewhere: "a member orders in the own region only",
-  nonce_stale: "another transaction of this key came first: try again",
-  nonce_gapped: "an earlier transaction of this key is missing: try again",
-  gate_closed: "the slot's gate has closed: its auction has been held",
-  slot_beyond_horizon: "the slot is further ahead than orders are taken",
-  order_invalid: "energy or price is out of range, or you have no meter to deliver at",
-  orders_full: "there is no room for another order in this slot",
-  order_unknown: "you have no open order of this number in this slot",
-  mempool_full: "the node is busy: try again",
-};
-
-type Common = { readonly url?: string; readonly config: string; readonly json?: boolean };
-type Signing = Common & { readonly key: string; readonly region: string; readonly slot: number };
+type Signing = SigningOptions & { readonly slot: number };
 
 export function ordersCommand(): Command {
   const command = new Command("orders")
@@ -63,18 +44,9 @@ Examples:
   return command;
 }
 
-function withNode(command: Command): Command {
-  return command
-    .option("--config <file>", "the node's configuration", CONFIG_HERE)
-    .option("--url <url>", "the node's address, instead of the configured one")
-    .option("--json", "print one JSON object");
-}
-
 function signing(command: Command): Command {
-  return withNode(command)
-    .requiredOption("--key <file>", "the member's secret key, 32 bytes in hexadecimal")
-    .requiredOption("--region <id>", "the member's region")
-    .requiredOption("--slot <number>", "the slot", wholeNumber({ min: 0, max: SLOT_MAX }));
+  const slot = wholeNumber({ min: 0, max: SLOT_MAX });
+  return withKey(command).requiredOption("--slot <number>", "the slot", slot);
 }
 
 function placeCommand(): Command {
@@ -119,17 +91,15 @@ function listCommand(): Command {
   return withNode(new Command("list").description("show your open orders and positions"))
     .addOption(new Option("--code <code>", "a pairing code, used up by this").conflicts("session"))
     .option("--session <token>", "a session's token")
-    .action(async (options: Common & { readonly code?: string; readonly session?: string }) => {
-      const url = nodeUrl(urlOf(options));
-      const token = options.session ?? (await openSession(url, options.code));
-      const headers = { authorization: `Bearer ${token}` };
-      const own = (await ask(`${url}/api/v1/me/orders`, { headers })) as MyOrders;
-      if (options.json) return printJson(own);
-      if (options.code !== undefined) say(`session: ${token}`);
-      print(ordersTable(own));
-      print("");
-      print(positionsTable(own));
-    });
+    .action(
+      async (options: NodeOptions & { readonly code?: string; readonly session?: string }) => {
+        const own = (await askOwn(options, "/api/v1/me/orders")) as MyOrders;
+        if (options.json) return printJson(own);
+        print(ordersTable(own));
+        print("");
+        print(positionsTable(own));
+      },
+    );
 }
 
 function ordersTable({ orders }: MyOrders): string {
@@ -158,79 +128,4 @@ function positionsTable({ positions }: MyOrders): string {
       ctPerKwh(position.priceUcPerWh),
     ]),
   );
-}
-
-function urlOf({ url, config }: Common): { url: string | undefined; config: string } {
-  return { url, config };
-}
-
-async function openSession(url: string, code: string | undefined): Promise<string> {
-  if (code === undefined) {
-    const message = "whose orders? Give --session, or --code from `gridlane pair`";
-    throw new GridError("argument_invalid", message, { argument: "--code", value: "" });
-  }
-  const opened = (await postJson(`${url}/api/v1/session`, { code })) as Session;
-  return opened.token;
-}
-
-function postJson(url: string, body: unknown): Promise<unknown> {
-  const headers = { "content-type": "application/json" };
-  return ask(url, { method: "POST", headers, body: JSON.stringify(body) });
-}
-
-/** Signs a call of the region's market with the next nonce, and submits it. */
-async function send(options: Signing, data: Uint8Array): Promise<TransactionAnswer> {
-  const secretKey = readKeyFile(options.key);
-  const address = toHex0x(memberAddress(secretKey));
-  const url = nodeUrl(urlOf(options));
-  const [status, regions, account] = await Promise.all([
-    ask(`${url}/api/v1/status`) as Promise<Status>,
-    ask(`${url}/api/v1/regions`) as Promise<Region[]>,
-    ask(`${url}/api/v1/accounts/${address}/nonce`) as Promise<AccountNonce>,
-  ]);
-  const regionIndex = regions.findIndex(({ id }) => id === options.region);
-  if (regionIndex < 0) {
-    const known = regions.map(({ id }) => id).join(", ");
-    const message = `no region ${options.region}; there are ${known}`;
-    throw new GridError("argument_invalid", message, {
-      argument: "--region",
-      value: options.region,
-    });
-  }
-  const { chainId } = status;
-  const to = marketAddress(regionIndex);
-  const transaction = { chainId, nonce: account.nonce, to, data };
-  const raw = toHex0x(signMemberTransaction({ transaction, secretKey }));
-  return (await postJson(`${url}/api/v1/transactions`, { raw })) as TransactionAnswer;
-}
-
-/** @throws GridError file_unreadable, or argument_invalid; never says what stands in the file */
-export function readKeyFile(file: string): Uint8Array {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8").trim();
-  } catch (cause) {
-    throw new GridError("file_unreadable", `cannot read the key file ${file}`, { file }, { cause });
-  }
-  const hex = text.replace(/^0x/, "");
-  if (!/^[0-9a-f]{64}$/i.test(hex)) {
-    const message = `${file} holds no secret key: 64 hexadecimal digits are needed`;
-    throw new GridError("argument_invalid", message, { argument: "--key", value: file });
-  }
-  return fromHex(hex.toLowerCase());
-}
-
-function report(answer: TransactionAnswer, { json }: Common, done: string): void {
-  const refused = answer.code !== TRANSACTION_CODE.ok;
-  if (refused) process.exitCode = EXIT.error;
-  const why = refused ? refusalInWords(answer.codeName) : null;
-  if (json) printJson({ ...answer, why });
-  else if (refused) say(`gridlane: refused: ${why} [${answer.codeName}]`);
-  else print(`${done} (block ${answer.height})`);
-}
-
-/** A refusal as a sentence; the code's own name where there is none. */
-export function refusalInWords(codeName: string): string {
-  const known: Readonly<Record<string, string | undefined>> = REFUSED;
-  return known[codeName] ?? codeName.replaceAll("_", " ");
 }

@@ -20,6 +20,14 @@ export function currency(amountUc: bigint): string {
   return amountUc < 0n && cents > 0n ? `-${text}` : text;
 }
 
+/** Micro-cents as currency units to the last digit that is not 0, at least two: "1.25". */
+export function exactCurrency(amountUc: bigint): string {
+  const size = amountUc < 0n ? -amountUc : amountUc;
+  const digits = String(size % 100_000_000n).padStart(8, "0");
+  const text = `${size / 100_000_000n}.${digits.slice(0, 2)}${digits.slice(2).replace(/0+$/, "")}`;
+  return amountUc < 0n ? `-${text}` : text;
+}
+
 export function utcTime(timeS: number): string {
   return `${new Date(timeS * 1000).toISOString().slice(0, 16).replace("T", " ")}Z`;
 }

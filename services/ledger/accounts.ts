@@ -2,7 +2,8 @@
  * A region's accounts: one balance per member, and four of institutions, as 64-bit columns.
  *
  * Safe because balances change only through `post`, which takes a slot's entries as a whole and
- * only where they sum to zero; a balance that would leave 64 bits is a bug and stops the block.
+ * only where they sum to zero, and through `postTransfer`, which gives what it takes; a balance that
+ * would leave 64 bits is a bug and stops the block.
  */
 import { assert } from "../primitives/errors.ts";
 import type { MicroCents } from "../primitives/units.ts";
@@ -54,11 +55,12 @@ export function post(balances: Accounts, entries: Accounts): void {
 
 function addColumn(balanceUc: BigInt64Array, entryUc: BigInt64Array): void {
   for (let i = 0; i < balanceUc.length; i++) {
-    if (entryUc[i] !== 0n) balanceUc[i] = fitting(balanceUc[i]! + entryUc[i]!);
+    if (entryUc[i] !== 0n) balanceUc[i] = fittingUc(balanceUc[i]! + entryUc[i]!);
   }
 }
 
-function fitting(uc: bigint): bigint {
+/** A balance that was computed, where it fits its column. */
+export function fittingUc(uc: bigint): bigint {
   assert(uc <= INT64_MAX && uc >= -INT64_MAX - 1n, "a balance fits 64 bits");
   return uc;
 }

@@ -3,7 +3,7 @@
  * entries made of transfers alone sum to zero by construction. `post` checks it all the same.
  */
 import { assert } from "../primitives/errors.ts";
-import { type Accounts, INSTITUTION, type Institution } from "./accounts.ts";
+import { type Accounts, fittingUc, INSTITUTION, type Institution } from "./accounts.ts";
 
 export type Holder = { readonly member: number } | { readonly institution: Institution };
 
@@ -22,5 +22,24 @@ function credit(entries: Accounts, holder: Holder, amountUc: bigint): void {
     entries.memberUc[holder.member]! += amountUc;
   } else {
     entries.institutionUc[INSTITUTION[holder.institution]]! += amountUc;
+  }
+}
+
+/** Two entries that sum to zero, posted at once: for what moves outside a slot's settlement. */
+export function postTransfer(
+  balances: Accounts,
+  { from, to, amountUc }: { from: Holder; to: Holder; amountUc: bigint },
+): void {
+  addToBalance(balances, from, -amountUc);
+  addToBalance(balances, to, amountUc);
+}
+
+function addToBalance(balances: Accounts, holder: Holder, amountUc: bigint): void {
+  if ("member" in holder) {
+    assert(holder.member < balances.memberUc.length, "an entry names a member of the region");
+    balances.memberUc[holder.member] = fittingUc(balances.memberUc[holder.member]! + amountUc);
+  } else {
+    const at = INSTITUTION[holder.institution];
+    balances.institutionUc[at] = fittingUc(balances.institutionUc[at]! + amountUc);
   }
 }

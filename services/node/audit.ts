@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { StoreChange } from "../chain/abci.ts";
 import { createApplication, type MarketApplication } from "../chain/application.ts";
 import { type Difference, recordDifference, valueDifference } from "../chain/record-difference.ts";
-import { HEAD_KEY, isStateKey, placeOfKey } from "../chain/store-keys.ts";
+import { entryOf, HEAD_KEY, isStateKey, placeOfKey } from "../chain/store-keys.ts";
 import { type BlockStore, inspectBlockStore } from "../ordering/embedded/block-store.ts";
 import { corrupt } from "../ordering/embedded/store-errors.ts";
 import { bytesEqual, toHex } from "../primitives/bytes.ts";
@@ -98,6 +98,8 @@ class Auditor {
   readonly #totals = emptyTotals();
   /** The state's records as the replay has them: what the store must hold at the end. */
   readonly #state = new Map<string, Uint8Array>();
+  /** Heights at which the replay made entry records, by region, rising. */
+  readonly #entryHeights: readonly number[][];
   #appHash: Uint8Array;
   #parent: Header | null = null;
 
@@ -106,6 +108,7 @@ class Auditor {
     this.#genesis = genesis;
     this.#application = createApplication({ genesis, stored: new Map() });
     this.#appHash = this.#application.initChain().appHash;
+    this.#entryHeights = genesis.regions.map(() => []);
   }
 
   async run(onProgress: (progress: AuditProgress) => void): Promise<AuditReport> {
@@ -207,6 +210,8 @@ class Auditor {
       else this.#state.set(key, value);
       return;
     }
+    const entry = entryOf(key);
+    if (entry !== null) this.#entryHeights[entry.regionIndex]!.push(entry.height);
     const stored = await this.#store.applicationRecord(key);
     const difference = recordDifference(this.#genesis, { key, stored, computed: value });
     refuse({ block: height, region: this.#regionOf(key), record: key }, difference);
@@ -242,8 +247,10 @@ class Auditor {
     }
   }
 
-  /** Whether a record of a cleared slot stands under this key; each was compared when it came. */
+  /** Whether the replay made a record of this key; each was compared when it came. */
   #isHistory(key: string): boolean {
+    const entry = entryOf(key);
+    if (entry !== null) return isAmong(this.#entryHeights[entry.regionIndex], entry.height);
     const place = placeOfKey(key);
     if (place?.family !== "slot" && place?.family !== "proof") return false;
     const { genesisTimeS, slotS, regions } = this.#genesis;
@@ -260,6 +267,17 @@ class Auditor {
   #region(regionIndex: number): string {
     return this.#genesis.regions[regionIndex]?.id ?? `region ${regionIndex}`;
   }
+}
+
+/** @param rising - undefined for a region that there is none of */
+function isAmong(rising: readonly number[] | undefined, height: number): boolean {
+  let [low, high] = [0, rising?.length ?? 0];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (rising![middle]! < height) low = middle + 1;
+    else high = middle;
+  }
+  return rising?.[low] === height;
 }
 
 /** Whole by its checksum and yet of no known form: somebody wrote it so. */

@@ -40,6 +40,18 @@ export const FORWARD_ORDERS_PER_REGION_MAX = 65_536;
 export const FORWARD_SLOTS_MAX = 4096;
 /** [fork] How far ahead the law may open the forward market, seconds. */
 export const FORWARD_HORIZON_S_MAX = 30 * 86_400;
+/** [fork] Messages between two regions that nobody has consumed yet, both ways together. */
+export const MESSAGES_PER_PAIR_MAX = 64;
+/** [fork] Messages that one lane consumes in one block. */
+export const MESSAGES_PER_BLOCK_MAX = 1024;
+/** [fork] Messages that wait for one lane. */
+export const INBOX_MESSAGES_MAX = 65_536;
+/** [fork] What a message carries, bytes. */
+export const MESSAGE_PAYLOAD_BYTES_MAX = 256;
+/** [fork] One payment between members, micro-cents: 703,687 units of currency. */
+export const PAYMENT_UC_MAX = 2n ** 46n;
+/** [fork] What an account may stand at, either way, after a payment has come: half its range. */
+export const PAID_BALANCE_UC_MAX = 2n ** 62n;
 /** [fork] Slot length, seconds. */
 export const SLOT_S_MIN = 60;
 export const SLOT_S_MAX = 3600;
@@ -87,6 +99,8 @@ export const PAIRING_ATTEMPTS_MAX = 200;
 export const REQUEST_BYTES_MAX = 1024 * 1024;
 /** Slots or bills in one page of an answer. */
 export const PAGE_ROWS_MAX = 1000;
+/** Stored blocks of entries read for one page of payments. */
+export const ENTRY_RECORDS_PER_PAGE_MAX = 1024;
 /** Months of statements in one answer: each is added up from its days. */
 export const STATEMENT_MONTHS_MAX = 120;
 /** Fewer meters than this are never shown as an aggregate. */
@@ -145,5 +159,15 @@ assert(
     Number.MAX_SAFE_INTEGER,
   "what one meter's slot comes to at one price must be a safe integer",
 );
+assert(
+  MESSAGES_PER_PAIR_MAX * REGIONS_MAX <= INBOX_MESSAGES_MAX,
+  "an inbox must hold what all pairs may hold",
+);
+assert(
+  // A lane's payments in flight may all come back after its accounts were filled by others'.
+  BigInt(MESSAGES_PER_PAIR_MAX * REGIONS_MAX) * PAYMENT_UC_MAX + PAID_BALANCE_UC_MAX <= 2n ** 63n,
+  "a refund must always fit its account",
+);
+assert(PAYMENT_UC_MAX <= BigInt(Number.MAX_SAFE_INTEGER), "a payment must be a safe integer");
 assert(STREAM_CLIENTS_MAX < HTTP_CONNECTIONS_MAX, "streams must leave room for requests");
 assert(MEMPOOL_TRANSACTIONS_MAX <= BLOCK_TRANSACTIONS_MAX, "a full mempool must fit one block");

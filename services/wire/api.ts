@@ -253,6 +253,25 @@ export const MyOrders = z.object({
   ),
 });
 
+/**
+ * Payments that moved the member's balance, newest first. `received` and `refunded` add to it, the
+ * others take from it: `sent` went to another region, and a refund names it by its number.
+ */
+export const MyPayments = z.object({
+  payments: z.array(
+    z.object({
+      height: z.int(), // the block in which the balance changed
+      timeS: z.int(),
+      kind: z.enum(["paid", "sent", "received", "refunded"]),
+      amountUc: zMoney, // above 0
+      region: z.string(), // the other member's
+      address: zHash, // the other member's
+      seq: z.int(), // from the payer's region to the payee's; 0 inside a region
+    }),
+  ),
+  nextBefore: z.string().nullable(), // as `before` asks for older ones; null: there are none
+});
+
 /** What a wallet needs to sign its next transaction. */
 export const AccountNonce = z.object({ address: zHash, nonce: z.int() });
 
@@ -331,6 +350,7 @@ export type BillLine = z.output<typeof BillLine>;
 export type BillProofAnswer = z.output<typeof BillProofAnswer>;
 export type Me = z.output<typeof Me>;
 export type MyOrders = z.output<typeof MyOrders>;
+export type MyPayments = z.output<typeof MyPayments>;
 export type AccountNonce = z.output<typeof AccountNonce>;
 export type DailyStatement = z.output<typeof DailyStatement>;
 export type MonthlyStatement = z.output<typeof MonthlyStatement>;

@@ -52,6 +52,11 @@ export const TRANSACTION_CODE = {
   config_mismatched: 23, // signed under another oracle configuration
   report_premature: 24, // the slot has not ended at this block's time
   late_invalid: 25, // a late entry outside the correction window, or for a slot already counted
+  payment_invalid: 30, // nothing, more than one payment may be, or to oneself
+  payee_unknown: 31, // no member of any region has this address
+  balance_insufficient: 32, // above what the payer's balance holds
+  account_full: 33, // an account of the payer's region would leave its range
+  receiver_congested: 34, // too many messages between the two regions wait to be consumed
   mempool_full: 40,
   duplicate: 41, // already waiting or already in a block
 } as const;

@@ -8,6 +8,7 @@ import type {
   CommittedBlock,
   StoredBlock,
 } from "../../services/chain/access.ts";
+import type { EntryRecord } from "../../services/chain/payment-entries.ts";
 import { receiptsProofOf } from "../../services/chain/receipts.ts";
 import { signEd25519 } from "../../services/crypto/ed25519.ts";
 import { sha256 } from "../../services/crypto/hash.ts";
@@ -33,6 +34,8 @@ export type ChainFixture = ChainReader & {
   readonly firstSlot: Slot;
   readonly writer: ChainWriter;
   readonly submitted: Uint8Array[];
+  /** What `entryRecords` reads, rising by height. */
+  readonly entries: EntryRecord[];
   /** Commits one block that clears the next slot of every region. */
   clearSlot(change?: (columns: Columns, regionIndex: number) => void): CommittedBlock;
   /** Commits a block in which no slot was due. */
@@ -56,6 +59,7 @@ export function createChainFixture({
   const blocks: StoredBlock[] = [];
   const listeners = new Set<(block: CommittedBlock) => void>();
   const submitted: Uint8Array[] = [];
+  const entries: EntryRecord[] = [];
   let appHash: Uint8Array = new Uint8Array(32);
   let timeS = startS as UnixSeconds;
   const clearedSlots = () => records[0]!.length;
@@ -91,6 +95,7 @@ export function createChainFixture({
     genesis,
     firstSlot,
     submitted,
+    entries,
     head: () => ({
       height: blocks.length,
       timeS,
@@ -103,6 +108,11 @@ export function createChainFixture({
     slotRecord: async (regionIndex, slot) => records[regionIndex]![slot - firstSlot] ?? null,
     slotRecords: async ({ regionIndex, fromSlot, toSlot, limit }) =>
       records[regionIndex]!.filter(({ slot }) => slot >= fromSlot && slot <= toSlot)
+        .reverse()
+        .slice(0, limit),
+    entryRecords: async ({ regionIndex, beforeHeight, limit }) =>
+      entries
+        .filter((record) => record.regionIndex === regionIndex && record.height < beforeHeight)
         .reverse()
         .slice(0, limit),
     block: async (height) => blocks[height - 1] ?? null,

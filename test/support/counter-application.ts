@@ -26,6 +26,8 @@ export type CounterOptions = {
   readonly unproposable?: ReadonlySet<string>;
   /** Texts that prepareProposal leaves out. */
   readonly dropped?: Set<string>;
+  /** A counter that each block lowers by one before its transactions: work that blocks leave over. */
+  readonly countsDown?: string;
   /** Every call, in order, for the grammar of calls. */
   readonly calls?: AbciCall[];
 };
@@ -77,7 +79,7 @@ export function createCounterApplication(options: CounterOptions = {}): CounterA
     },
     finalizeBlock: (block) => {
       calls.push({ call: "finalizeBlock", height: block.height });
-      const executed = execute(committed, block);
+      const executed = execute(committed, block, options.countsDown);
       next = executed.next;
       return executed.finalized;
     },
@@ -126,8 +128,14 @@ function textOf(bytes: Uint8Array): string {
   }
 }
 
-function execute(before: Committed, block: Block): { finalized: Finalized; next: Committed } {
+function execute(
+  before: Committed,
+  block: Block,
+  countsDown = "",
+): { finalized: Finalized; next: Committed } {
   const counts = new Map(before.counts);
+  const left = counts.get(countsDown) ?? 0;
+  if (left > 0) counts.set(countsDown, left - 1);
   const results = block.transactions.map((transaction) => {
     const addition = parse(transaction);
     if (addition === null) return { code: TRANSACTION_CODE.malformed, info: "no addition" };

@@ -4,7 +4,8 @@
  *
  *   bill root -> List[Bill, 2^17] = a slot's receipts root
  *   receipts root -> List[Root, 2^24], one per slot cleared since genesis = the lane's receipts
- *   Container {state, receipts} -> List[.., 2^10], one per region = lanes
+ *   Container {state, receipts, outbox}: four chunks, the last of them zero
+ *   -> List[.., 2^10], one per region = lanes
  *   Container {lanes, admission} = app hash
  *
  * A list's root is hash(tree, length), so its tree is a left child.
@@ -18,10 +19,12 @@ export const CLEARED_SLOTS_MAX = 16_777_216;
 export const BILLS_DEPTH = 17;
 export const HISTORY_DEPTH = 24;
 export const LANES_DEPTH = 10;
+/** Of a lane's outbox, List[Message, 2^40], which stands beside its receipts. */
+export const OUTBOX_DEPTH = 40;
 /** Siblings from a bill root to its slot's receipts root. */
 export const RECEIPTS_PROOF_NODES = BILLS_DEPTH + 1;
 /** Siblings from a receipts root to the app hash. */
-export const LANES_PROOF_NODES = HISTORY_DEPTH + 1 + 1 + LANES_DEPTH + 1 + 1;
+export const LANES_PROOF_NODES = HISTORY_DEPTH + 1 + 2 + LANES_DEPTH + 1 + 1;
 
 /** Depths and limits are one choice. */
 export const PATH_LIMITS = [
@@ -52,7 +55,8 @@ export function lanesPathIndex(place: {
   readonly slotIndex: number;
 }): number {
   const receiptsTurn = 2 ** (HISTORY_DEPTH + 1); // digit 0 before it: left of the list's length
-  const regionUnit = 2 * receiptsTurn;
+  // Receipts are the second of four chunks: digit 1, right of the state, then 0.
+  const regionUnit = 4 * receiptsTurn;
   // Above the region's digits: 0, left of the lanes' number, and 0, left of admission.
   return place.slotIndex + receiptsTurn + place.regionIndex * regionUnit;
 }

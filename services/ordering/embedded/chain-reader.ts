@@ -4,8 +4,9 @@
  * has seen.
  */
 import type { ChainReader } from "../../chain/access.ts";
+import { decodeEntries, type EntryRecord } from "../../chain/payment-entries.ts";
 import { billProof } from "../../chain/proofs.ts";
-import { proofKey, slotKey, slotKeys } from "../../chain/store-keys.ts";
+import { entryKeys, entryOf, proofKey, slotKey, slotKeys } from "../../chain/store-keys.ts";
 import { PAGE_ROWS_MAX } from "../../primitives/limits.ts";
 import type { Slot } from "../../primitives/units.ts";
 import type { Genesis } from "../../wire/genesis.ts";
@@ -37,6 +38,7 @@ export function createChainReader({
     nonce: (address) => application.nonce(address),
     slotRecord: (regionIndex, slot) => slotRecord(store, { regionIndex, slot }),
     slotRecords: (range) => slotRecords(store, range),
+    entryRecords: (range) => entryRecords(store, range),
     block: (height) => store.block(height),
     billProof: (request) => proveBill(store, request),
     onBlock: (listener) => sequencer.onBlock(listener),
@@ -61,6 +63,17 @@ async function slotRecords(
   const keys = slotKeys(regionIndex, { fromSlot, toSlot });
   const records = await store.applicationRecords({ ...keys, order: "falling", limit });
   return records.map(({ value }) => decodeSlotRecord(value));
+}
+
+async function entryRecords(
+  store: BlockStore,
+  { regionIndex, beforeHeight, limit: asked }: Parameters<ChainReader["entryRecords"]>[0],
+): Promise<EntryRecord[]> {
+  const limit = Math.min(asked, PAGE_ROWS_MAX);
+  if (beforeHeight <= 0 || limit <= 0) return [];
+  const keys = entryKeys(regionIndex, { before: beforeHeight });
+  const records = await store.applicationRecords({ ...keys, order: "falling", limit });
+  return records.map(({ key, value }) => decodeEntries(entryOf(key)!, value));
 }
 
 /** Null where the slot has not cleared, the bill is none of it, or its header is still to come. */

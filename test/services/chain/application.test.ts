@@ -5,8 +5,9 @@
  */
 import { describe, expect, test } from "vitest";
 import { createApplication, type MarketApplication } from "../../../services/chain/application.ts";
+import { decodeEntries, PAYMENT_ENTRY } from "../../../services/chain/payment-entries.ts";
 import { billProof } from "../../../services/chain/proofs.ts";
-import { isStateKey, laneKey, slotKey } from "../../../services/chain/store-keys.ts";
+import { entryOf, isStateKey, laneKey, slotKey } from "../../../services/chain/store-keys.ts";
 import { fromHex, toHex } from "../../../services/primitives/bytes.ts";
 import { decode, encode } from "../../../services/primitives/codec.ts";
 import { GridError, InvariantError } from "../../../services/primitives/errors.ts";
@@ -88,13 +89,31 @@ describe("reload", () => {
   });
 });
 
+test("the workload's payments execute, inside regions and between them", () => {
+  const { stored } = run(blocks.length);
+  const kinds = [...stored].flatMap(([key, value]) => {
+    const place = entryOf(key);
+    return place === null ? [] : decodeEntries(place, value).entries.map(({ kind }) => kind);
+  });
+  const { sent, received } = PAYMENT_ENTRY;
+  expect(kinds.filter((kind) => kind === sent).length).toBeGreaterThan(2);
+  expect(kinds.filter((kind) => kind === received).length).toBeGreaterThan(2);
+});
+
 describe("damaged records", () => {
   const { stored } = run(blocks.length - 1);
   const state = [...stored.keys()].filter(isStateKey);
 
   test("the workload left every kind of record", () => {
     const kinds = new Set(state.map((key) => key.split("/")[0]));
-    expect([...kinds].sort()).toEqual(["admission", "forward", "head", "lane", "pending"]);
+    expect([...kinds].sort()).toEqual([
+      "admission",
+      "forward",
+      "head",
+      "lane",
+      "messages",
+      "pending",
+    ]);
   });
 
   test.each(state)("%s: any flipped bit is found", (key) => {
@@ -237,7 +256,12 @@ describe("queries", () => {
     expect(head.clearedSlots).toBe(6);
   });
   test("roots are 32 bytes", () => {
-    for (const path of ["admission/root", "lanes/0/state-root", "lanes/2/receipts-root"]) {
+    for (const path of [
+      "admission/root",
+      "lanes/0/state-root",
+      "lanes/2/receipts-root",
+      "lanes/1/outbox-root",
+    ]) {
       expect(ask(path)).toMatchObject({ code: 0, value: { length: 32 } });
     }
   });

@@ -33,9 +33,24 @@ import {
   LANES_PROOF_NODES,
   lanesPathIndex,
   leafIndexOf,
+  OUTBOX_DEPTH,
   PATH_LIMITS,
   placeOfLeaf,
 } from "../../../services/chain/light-client/paths.ts";
+import {
+  decodeMessages,
+  EMPTY_MESSAGES,
+  encodeMessages,
+  grownOutbox,
+  type MessageParts,
+  rootedMessages,
+} from "../../../services/chain/message-state.ts";
+import {
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  rootedMessage,
+} from "../../../services/chain/messages.ts";
 import { billRoots, receiptsProofOf, receiptsRootOf } from "../../../services/chain/receipts.ts";
 import { EMPTY_HISTORY_ROOT, growHistory } from "../../../services/chain/receipts-history.ts";
 import { appTree } from "../../../services/chain/roots.ts";
@@ -73,6 +88,23 @@ const ForwardStateType = new ContainerType({
   flowWh: flows64,
   flowRentUc: flows64,
 });
+const regions64 = new ListBasicType(uint64, 1024);
+const regions32 = new ListBasicType(uint32, 1024);
+const MessageType = new ContainerType({
+  source: uint32,
+  destination: uint32,
+  seq: uint64,
+  kind: uint8,
+  payload: new ListBasicType(uint8, 256),
+});
+const MessageStateType = new ContainerType({
+  inbox: new ListCompositeType(MessageType, 65_536),
+  sentTo: regions32,
+  sentNextSeq: regions64,
+  takenFrom: regions32,
+  takenNextSeq: regions64,
+});
+const Outbox = new ListCompositeType(MessageType, 2 ** OUTBOX_DEPTH);
 const LaneState = new ContainerType({
   reportedSlots: uint64,
   clearedSlots: uint64,
@@ -87,11 +119,13 @@ const LaneState = new ContainerType({
   settledImportWh: members64,
   settledExportWh: members64,
   forward: ForwardStateType,
+  messages: MessageStateType,
 });
 const BillType = new ContainerType(Object.fromEntries(BILL_FIELDS.map((field) => [field, uint64])));
 const Bills = new ListCompositeType(BillType, 131_072);
 const History = new ListCompositeType(root, 2 ** HISTORY_DEPTH);
-const Lanes = new ListCompositeType(new ContainerType({ state: root, receipts: root }), 1024);
+const LaneType = new ContainerType({ state: root, receipts: root, outbox: root });
+const Lanes = new ListCompositeType(LaneType, 1024);
 const App = new ContainerType({ lanes: Lanes, admission: root });
 
 const big = (prng: Prng) => BigInt.asIntN(64, BigInt(prng.uint32()) * BigInt(prng.uint32()));
@@ -121,7 +155,48 @@ function randomLane(prng: Prng, members: number, meters: number, pending: number
   }
   const reports = Array.from({ length: pending }, () => ({ hash: node(prng) }));
   const forward = rootedForward(randomForward(prng, members));
-  return { columns, pending: reports as unknown as PendingReport[], forward };
+  const messages = rootedMessages(randomMessages(prng, pending));
+  return { columns, pending: reports as unknown as PendingReport[], forward, messages };
+}
+
+/** A message of any kind and length of payload, to `destination`. */
+function randomMessage(prng: Prng, destination: number): Message {
+  const bytes = prng.below(4) === 0 ? [0, 32, 255, 256][prng.below(4)]! : prng.below(257);
+  return rootedMessage({
+    source: (destination + 1 + prng.below(1023)) % 1024,
+    destination,
+    seq: 1 + prng.uint32() * 1000,
+    kind: prng.below(256),
+    payload: Uint8Array.from({ length: bytes }, () => prng.below(256)),
+  });
+}
+
+function randomMessages(prng: Prng, rows: number): MessageParts {
+  const pairs = () =>
+    Array.from({ length: prng.below(rows + 3) }, () => {
+      return { region: prng.below(1024), nextSeq: 1 + prng.uint32() * 1000 };
+    });
+  const sent = Array.from({ length: prng.below(9) }, () => randomMessage(prng, prng.below(1024)));
+  return {
+    inbox: Array.from({ length: prng.below(rows + 3) }, () => randomMessage(prng, 5)),
+    sent: pairs(),
+    taken: pairs(),
+    outbox: grownOutbox(EMPTY_MESSAGES.outbox, sent).outbox,
+  };
+}
+
+function messageValue({ source, destination, seq, kind, payload }: Message) {
+  return { source, destination, seq: BigInt(seq), kind, payload: [...payload] };
+}
+
+function messagesValue({ inbox, sent, taken }: MessageParts) {
+  return {
+    inbox: inbox.map(messageValue),
+    sentTo: sent.map(({ region }) => region),
+    sentNextSeq: sent.map(({ nextSeq }) => BigInt(nextSeq)),
+    takenFrom: taken.map(({ region }) => region),
+    takenNextSeq: taken.map(({ nextSeq }) => BigInt(nextSeq)),
+  };
 }
 
 /** Rows of every list, of lengths that fill no chunk and some that do. */
@@ -189,6 +264,50 @@ test("the forward market's root is SSZ's, and a record gives it back", () => {
   );
 });
 
+test("a message's root is SSZ's, and its wire form gives it back", () => {
+  fc.assert(
+    fc.property(fc.nat(1_000_000), fc.nat(1023), (seed, destination) => {
+      const message = randomMessage(createPrng(`message/${seed}`), destination);
+      expect(message.root).toEqual(new Uint8Array(MessageType.hashTreeRoot(messageValue(message))));
+      expect(decodeMessage(encodeMessage(message))).toEqual(message);
+    }),
+  );
+});
+
+test("the root of a lane's messages is SSZ's, and a record gives them back", () => {
+  fc.assert(
+    fc.property(fc.nat(1_000_000), fc.nat(40), (seed, rows) => {
+      const parts = randomMessages(createPrng(`messages/${seed}`), rows);
+      const state = rootedMessages(parts);
+      const expected = MessageStateType.hashTreeRoot(messagesValue(parts));
+      expect(state.root).toEqual(new Uint8Array(expected));
+      expect(decodeMessages(5, encodeMessages(5, state))).toEqual(state);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("the outbox is SSZ's list of all messages ever sent, whatever the steps it grew by", () => {
+  expect(EMPTY_MESSAGES.outboxRoot).toEqual(new Uint8Array(Outbox.hashTreeRoot([])));
+  fc.assert(
+    fc.property(fc.array(fc.nat(9), { maxLength: 12 }), fc.nat(), (steps, seed) => {
+      const prng = createPrng(seed);
+      const all: Message[] = [];
+      let { outbox } = EMPTY_MESSAGES;
+      for (const step of steps) {
+        const sent = Array.from({ length: step }, () => randomMessage(prng, prng.below(1024)));
+        all.push(...sent);
+        const grown = grownOutbox(outbox, sent);
+        expect(grown.root).toEqual(new Uint8Array(Outbox.hashTreeRoot(all.map(messageValue))));
+        outbox = grown.outbox;
+      }
+      const at = grownOutbox(EMPTY_MESSAGES.outbox, all).outbox;
+      expect(outbox).toEqual(at); // byte for byte, so that records are the same
+    }),
+    { numRuns: 40 },
+  );
+});
+
 test.each([
   [1, 1, 0],
   [3, 4, 1],
@@ -216,6 +335,7 @@ test.each([
     settledImportWh: unsigned64(columns.settledImportWh),
     settledExportWh: unsigned64(columns.settledExportWh),
     forward: forwardValue(lane.forward),
+    messages: messagesValue(lane.messages),
   });
   expect(laneStateRoot(lane)).toEqual(new Uint8Array(expected));
 });
@@ -305,7 +425,9 @@ test.each([1, 2, 3, 8, 9])(
   "the app hash over %i lanes is SSZ's, and each lane's path holds",
   (n) => {
     const prng = createPrng(n);
-    const lanes = Array.from({ length: n }, () => ({ state: node(prng), receipts: node(prng) }));
+    const lanes = Array.from({ length: n }, () => {
+      return { state: node(prng), receipts: node(prng), outbox: node(prng) };
+    });
     const admission = node(prng);
     const tree = appTree(lanes, admission);
     expect(tree.appHash).toEqual(new Uint8Array(App.hashTreeRoot({ lanes, admission })));

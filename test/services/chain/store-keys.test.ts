@@ -3,10 +3,14 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
   admissionKey,
+  entryKey,
+  entryKeys,
+  entryOf,
   forwardKey,
   HEAD_KEY,
   isStateKey,
   laneKey,
+  messagesKey,
   pendingKey,
   pendingOf,
   placeOfKey,
@@ -25,24 +29,29 @@ test("keys are frozen: a store outlives the program", () => {
     HEAD_KEY,
     laneKey(7),
     forwardKey(7),
+    messagesKey(7),
     admissionKey(1023),
     pendingKey(0, SLOT),
     slotKey(7, SLOT),
     proofKey(7, SLOT),
+    entryKey(7, 4096),
   ]).toEqual([
     "head/last",
     "lane/0007",
     "forward/0007",
+    "messages/0007",
     "admission/1023",
     "pending/0000/0000000001888896",
     "slot/0007/0000000001888896",
     "proof/0007/0000000001888896",
+    "entry/0007/0000000000004096",
   ]);
 });
 
 test("only records that execution needs are state", () => {
-  const state = [HEAD_KEY, laneKey(0), forwardKey(0), admissionKey(0), pendingKey(0, SLOT)];
-  for (const key of [...state, slotKey(0, SLOT), proofKey(0, SLOT), "other"]) {
+  const own = [laneKey(0), forwardKey(0), messagesKey(0), admissionKey(0), pendingKey(0, SLOT)];
+  const state = [HEAD_KEY, ...own];
+  for (const key of [...state, slotKey(0, SLOT), proofKey(0, SLOT), entryKey(0, 9), "other"]) {
     expect(isStateKey(key)).toBe(state.includes(key));
     const inRange = STATE_KEYS.some(({ gte, lt }) => key >= gte && key < lt);
     expect(inRange).toBe(state.includes(key));
@@ -51,6 +60,7 @@ test("only records that execution needs are state", () => {
 
 test("a region or slot out of range is a bug", () => {
   for (const index of [-1, 0.5, 1024]) expect(() => laneKey(index)).toThrow(InvariantError);
+  for (const height of [-1, 0.5]) expect(() => entryKey(0, height)).toThrow(InvariantError);
   for (const slot of [-1, 0.5]) expect(() => slotKey(0, slot as Slot)).toThrow(InvariantError);
 });
 
@@ -78,6 +88,11 @@ test("a key says what it names, and nothing else does", () => {
       expect(placeOfKey(slotKey(r, s))).toEqual({ family: "slot", ...place });
       expect(placeOfKey(proofKey(r, s))).toEqual({ family: "proof", ...place });
       expect(placeOfKey(pendingKey(r, s))).toEqual({ family: "pending", ...place });
+      expect(placeOfKey(entryKey(r, s))).toEqual({ family: "entry", ...place, slot: null });
+      expect(entryOf(entryKey(r, s))).toEqual({ regionIndex: r, height: s });
+      expect(entryOf(slotKey(r, s))).toBeNull();
+      expect(placeOfKey(messagesKey(r))).toEqual({ family: "messages", ...place, slot: null });
+      expect(placeOfKey(forwardKey(r))).toEqual({ family: "forward", ...place, slot: null });
       expect(placeOfKey(laneKey(r))).toEqual({ family: "lane", ...place, slot: null });
       expect(placeOfKey(admissionKey(r))).toEqual({ family: "admission", ...place, slot: null });
     }),
@@ -94,6 +109,18 @@ test("a range of slots holds both its ends and no other region", () => {
       const key = slotKey(r, at as Slot);
       expect(key >= range.gte && key < range.lt).toBe(at >= from && at <= to);
       const next = slotKey((r + 1) % 1024, at as Slot);
+      expect(next >= range.gte && next < range.lt).toBe(false);
+    }),
+  );
+});
+
+test("a range of entries holds the heights below it and no other region", () => {
+  fc.assert(
+    fc.property(region, fc.nat(9), fc.nat(9), (r, before, at) => {
+      const range = entryKeys(r, { before });
+      const key = entryKey(r, at);
+      expect(key >= range.gte && key < range.lt).toBe(at < before);
+      const next = entryKey((r + 1) % 1024, at);
       expect(next >= range.gte && next < range.lt).toBe(false);
     }),
   );

@@ -1,12 +1,14 @@
 /**
  * Random but reproducible traffic for the market chain: reports of every region in step or out of
- * step, changes of limits, forward orders, late entries, and transactions that must fail. Equal
- * seeds give equal blocks.
+ * step, changes of limits, forward orders, payments inside and between regions, late entries, and
+ * transactions that must fail. Equal seeds give equal blocks.
  */
 import type { Block } from "../../../services/chain/abci.ts";
+import { fromHex } from "../../../services/primitives/bytes.ts";
 import { createPrng, type Prng } from "../../../services/primitives/prng.ts";
-import type { UnixSeconds } from "../../../services/primitives/units.ts";
+import type { MicroCents, UnixSeconds } from "../../../services/primitives/units.ts";
 import { encodeCancelOrder, encodePlaceOrder } from "../../../services/wire/forward-order.ts";
+import { encodePay } from "../../../services/wire/payment.ts";
 import type { LateEntry } from "../../../services/wire/report.ts";
 import { createMarketFixture, type MarketFixture } from "../../support/market-fixture.ts";
 
@@ -22,12 +24,17 @@ export function threeRegions(): MarketFixture {
           { minSellUcPerWh: 12_000, maxBuyUcPerWh: 28_000 },
           undefined,
           { minSellUcPerWh: 9_000, maxBuyUcPerWh: 20_000 },
+          undefined,
         ],
       },
-      { id: "west", mechanism: "uniform-price", limits: [undefined, undefined, undefined] },
+      {
+        id: "west",
+        mechanism: "uniform-price",
+        limits: [undefined, undefined, undefined, undefined],
+      },
       {
         id: "south",
-        limits: [undefined, undefined],
+        limits: [undefined, undefined, undefined],
         meters: [
           { role: "feeder", memberIndex: null },
           { role: "grid", memberIndex: 0 },
@@ -46,6 +53,16 @@ export function threeRegions(): MarketFixture {
   });
 }
 
+/**
+ * Members who pay, and do nothing else; those with a meter only export, and have something to pay
+ * with once a slot has cleared. The third has no meter: it pays out of what it was paid.
+ */
+const PAYERS = [
+  { regionIndex: 0, memberIndex: 3 },
+  { regionIndex: 1, memberIndex: 3 },
+  { regionIndex: 2, memberIndex: 2 },
+];
+
 /** A region's report of a slot with random energy. */
 export function randomReport(
   fixture: MarketFixture,
@@ -55,9 +72,13 @@ export function randomReport(
 ): Uint8Array {
   const { meters } = fixture.genesis.regions[at.regionIndex]!;
   const energy = () => (prng.below(3) === 0 ? 0 : prng.below(1500));
+  const isPayers = ({ memberIndex }: { readonly memberIndex: number | null }) =>
+    PAYERS.some(
+      (payer) => payer.regionIndex === at.regionIndex && payer.memberIndex === memberIndex,
+    );
   return fixture.reportTransaction({
     ...at,
-    importWh: meters.map(energy),
+    importWh: meters.map((meter) => (isPayers(meter) ? 0 : energy())),
     exportWh: meters.map(energy),
     quality: meters.map(() => prng.below(4)),
     late,
@@ -94,6 +115,7 @@ export function randomBlocks(fixture: MarketFixture, seed: string, slots: number
     if (prng.below(2) === 0) first.push(randomChange(fixture, prng, nonces));
     if (prng.below(3) === 0) second.push(Uint8Array.of(prng.below(256), prng.below(256)));
     first.push(...orders(slotIndex));
+    second.push(...randomPayments(fixture, prng, slotIndex));
     push(slotIndex, first);
     if (prng.below(4) === 0) push(slotIndex, []);
     push(slotIndex, second);
@@ -133,6 +155,21 @@ function randomOrders(fixture: MarketFixture, prng: Prng): (slotIndex: number) =
       if (prng.below(4) === 0) bytes.push(call(trader, encodeCancelOrder({ slot, orderId })));
       return bytes;
     });
+}
+
+/**
+ * Payments under every nonce that the payer may have come to: whoever could not pay has a nonce
+ * left over, so most of them are stale or gapped, and some execute.
+ */
+function randomPayments(fixture: MarketFixture, prng: Prng, slotIndex: number): Uint8Array[] {
+  return PAYERS.flatMap((payer) =>
+    Array.from({ length: slotIndex + 1 }, (_, nonce) => {
+      const { regionIndex, memberIndex } = PAYERS[prng.below(PAYERS.length)]!;
+      const to = fromHex(fixture.genesis.regions[regionIndex]!.members[memberIndex]!.address);
+      const amountUc = BigInt(1 + prng.below(1_000_000)) as MicroCents;
+      return fixture.callTransaction({ ...payer, nonce, data: encodePay({ to, amountUc }) });
+    }),
+  );
 }
 
 function lateOf(fixture: MarketFixture, prng: Prng, slotIndex: number): LateEntry[] {

@@ -5,7 +5,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import { ordersCommand, readKeyFile, refusalInWords } from "../../../services/cli/orders.ts";
+import { readKeyFile, refusalInWords } from "../../../services/cli/member-call.ts";
+import { ordersCommand } from "../../../services/cli/orders.ts";
 import { sha256 } from "../../../services/crypto/hash.ts";
 import { toHex, utf8 } from "../../../services/primitives/bytes.ts";
 import { GridError } from "../../../services/primitives/errors.ts";
