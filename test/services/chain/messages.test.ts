@@ -1,4 +1,4 @@
-/** Method: the frozen wire form; then bytes that must not be read, in the wire form and in records. */
+/** Method: the frozen wire form; then bytes that must not be read, alone and in records. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
