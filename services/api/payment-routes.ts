@@ -22,8 +22,8 @@ export function installPaymentRoute(app: OpenAPIHono<ApiEnv>, context: ApiContex
       operationId: "listMyPayments",
       summary: "Payments that moved my balance, newest first",
       description:
-        "`before` is a height, exclusive, or `nextBefore` of the page before. A page may hold fewer " +
-        "than `limit` payments: `nextBefore` says whether there are older ones.",
+        "`before` is a height, exclusive, or `nextBefore` of the page before. A page may hold " +
+        "fewer than `limit` payments: `nextBefore` says whether there are older ones.",
       request: { query: PaymentQuery },
       responses: { 200: json(MyPayments, "payments"), ...refusals(400, 401) },
     }),

@@ -4,9 +4,9 @@
  * block becomes state at `commit`, and a block that fails leaves nothing behind.
  *
  * Queries (value: canonical CBOR unless named a root): `head` [height, timeS, appHash, cleared
- * slots]; `lanes/<region>/state-root`, `lanes/<region>/receipts-root`, `lanes/<region>/outbox-root`,
- * `admission/root` (32 bytes);
- * `lanes/<region>/slots` [reported, cleared]; `nonce` with an address of 20 bytes as data.
+ * slots]; `lanes/<region>/state-root`, `receipts-root` and `outbox-root` of the lane, and
+ * `admission/root` (32 bytes); `lanes/<region>/slots` [reported, cleared]; `nonce` with an address
+ * of 20 bytes as data.
  */
 import { encode } from "../primitives/codec.ts";
 import { assert } from "../primitives/errors.ts";

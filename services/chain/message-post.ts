@@ -3,8 +3,8 @@
  * sends, and puts it into the inboxes when the block is sealed. So a message is consumed one block
  * after it was sent at the earliest, whatever order lanes run in.
  *
- * An inbox is a queue: what one block sent stands in the order of (source, seq), behind what earlier
- * blocks sent. So pairs stay in order, and no region of a low number can keep others waiting.
+ * An inbox is a queue: what one block sent stands in the order of (source, seq), behind what
+ * earlier blocks sent. So pairs stay in order, and no region of a low number keeps others waiting.
  *
  * Room is counted per pair of regions, both ways together. A message may be answered by one the
  * other way, which takes its place: so whoever sends has room for the answer as well, and an answer
@@ -12,8 +12,8 @@
  */
 import { assert } from "../primitives/errors.ts";
 import { MESSAGES_PER_BLOCK_MAX, MESSAGES_PER_PAIR_MAX } from "../primitives/limits.ts";
-import { grownOutbox, type MessageState, type PairSeq, rootedMessages } from "./message-state.ts";
-import { type Message, type MessageFields, rootedMessage } from "./messages.ts";
+import { grownOutbox, type MessageState, messageState, type PairSeq } from "./message-state.ts";
+import { type Message, type MessageFields, rootedMessages } from "./messages.ts";
 
 export type RegionPair = { readonly source: number; readonly destination: number };
 
@@ -26,7 +26,7 @@ export type Post = PostReader & {
   /** What the lane consumes in this block, in order. Asked once a block. */
   collect(regionIndex: number): readonly Message[];
   /** The pair MUST have room, or the message answer one that was collected in this block. */
-  send(message: Omit<MessageFields, "seq">): Message;
+  send(message: Omit<MessageFields, "seq">): MessageFields;
   /** The lanes whose messages changed, rising; ends the post. */
   seal(): ReadonlyMap<number, MessageState>;
 };
@@ -60,7 +60,7 @@ type Desk = {
   readonly before: MessageState;
   readonly sentSeq: Map<number, number>; // next by destination
   readonly takenSeq: Map<number, number>; // next by source
-  readonly outgoing: Message[]; // in the order of sending
+  readonly outgoing: MessageFields[]; // in the order of sending
   readonly arrivals: Message[]; // put here by `seal`
   consumed: number;
 };
@@ -102,7 +102,7 @@ export function openPost(states: readonly MessageState[]): Post {
       assert(inFlight(fields) < MESSAGES_PER_PAIR_MAX, "a message is sent where there is room");
       const desk = deskOf(source);
       const seq = desk.sentSeq.get(destination) ?? 1;
-      const message = rootedMessage({ ...fields, seq });
+      const message = { ...fields, seq };
       desk.sentSeq.set(destination, seq + 1);
       desk.outgoing.push(message);
       count(message, 1);
@@ -110,10 +110,13 @@ export function openPost(states: readonly MessageState[]): Post {
     },
     seal() {
       const rising = (of: ReadonlyMap<number, Desk>) => [...of].sort(([a], [b]) => a - b);
-      for (const [, { outgoing }] of rising(desks)) {
-        for (const message of outgoing) deskOf(message.destination).arrivals.push(message);
+      const sent = new Map<number, readonly Message[]>();
+      for (const [r, { outgoing }] of rising(desks)) {
+        const messages = rootedMessages(outgoing);
+        for (const message of messages) deskOf(message.destination).arrivals.push(message);
+        sent.set(r, messages);
       }
-      return new Map(rising(desks).map(([r, desk]) => [r, sealDesk(desk)]));
+      return new Map(rising(desks).map(([r, desk]) => [r, sealDesk(desk, sent.get(r) ?? [])]));
     },
   };
 }
@@ -131,14 +134,17 @@ function openDesk(before: MessageState): Desk {
   };
 }
 
-function sealDesk({ before, sentSeq, takenSeq, outgoing, arrivals, consumed }: Desk): MessageState {
+function sealDesk(
+  { before, sentSeq, takenSeq, arrivals, consumed }: Desk,
+  sent: readonly Message[],
+): MessageState {
   const pairs = (seqs: ReadonlyMap<number, number>) =>
     [...seqs].map(([region, nextSeq]) => ({ region, nextSeq })).sort((a, b) => a.region - b.region);
-  return rootedMessages({
+  return messageState({
     inbox: [...before.inbox.slice(consumed), ...arrivals],
     sent: pairs(sentSeq),
     taken: pairs(takenSeq),
-    outbox: grownOutbox(before.outbox, outgoing).outbox,
+    outbox: grownOutbox(before.outbox, sent).outbox,
   });
 }
 

@@ -18,7 +18,7 @@ import { concatBytes } from "../primitives/bytes.ts";
 import type { CodecValue } from "../primitives/codec.ts";
 import { INBOX_MESSAGES_MAX, REGIONS_MAX } from "../primitives/limits.ts";
 import { OUTBOX_DEPTH } from "./light-client/paths.ts";
-import { type Message, messageOfRow, messageRow } from "./messages.ts";
+import { type Message, messageOfRow, messageRow, rootedMessages } from "./messages.ts";
 import { listRootOf } from "./number-lists.ts";
 import { growHistory } from "./receipts-history.ts";
 import { corruptRecord, openRecord, sealRecord } from "./sealed-record.ts";
@@ -48,7 +48,7 @@ export type MessageState = MessageParts & {
 const NODE_BYTES = 32;
 const FIELDS = 5;
 
-export function rootedMessages(parts: MessageParts): MessageState {
+export function messageState(parts: MessageParts): MessageState {
   const { inbox, sent, taken } = parts;
   const regions = { width: 4, limit: REGIONS_MAX } as const;
   const seqs = { width: 8, limit: REGIONS_MAX } as const;
@@ -92,7 +92,7 @@ function counts(length: number, d: number): boolean {
 }
 
 /** A lane that has never met a message. */
-export const EMPTY_MESSAGES: MessageState = rootedMessages({
+export const EMPTY_MESSAGES: MessageState = messageState({
   inbox: [],
   sent: [],
   taken: [],
@@ -131,12 +131,12 @@ export function decodeMessages(regionIndex: number, stored: Uint8Array): Message
   if (!Array.isArray(fields) || fields.length !== 5) return refuse();
   const [inboxRows, sentRows, takenRows, length, edges] = fields as readonly CodecValue[];
   if (!Array.isArray(inboxRows) || inboxRows.length > INBOX_MESSAGES_MAX) return refuse();
-  const inbox = inboxRows.map((row: CodecValue) => messageOfRow(row) ?? refuse());
+  const inbox = rootedMessages(inboxRows.map((row: CodecValue) => messageOfRow(row) ?? refuse()));
   if (inbox.some(({ destination }) => destination !== regionIndex)) return refuse();
   const outbox = outboxOf(length, edges) ?? refuse();
   const sent = pairsOf(sentRows) ?? refuse();
   const taken = pairsOf(takenRows) ?? refuse();
-  return rootedMessages({ inbox, sent, taken, outbox });
+  return messageState({ inbox, sent, taken, outbox });
 }
 
 function pairsOf(rows: CodecValue | undefined): PairSeq[] | null {

@@ -1,7 +1,7 @@
 /**
  * Messages in a block: delivery before its transactions, and what must hold when the block is done.
- * Delivery touches one lane after another, in the order of (destination, source, seq); what it sends
- * in answer leaves with the block's other messages.
+ * Delivery touches one lane after another, in the order of (destination, source, seq); what it
+ * sends in answer leaves with the block's other messages.
  */
 import { INSTITUTION } from "../ledger/accounts.ts";
 import { assert } from "../primitives/errors.ts";

@@ -94,7 +94,7 @@ function takes({ memberUc }: Accounts, payee: MemberPlace, amountUc: bigint): bo
 /** What payments write to: a block's draft. */
 export type PaymentDraft = {
   ownLane(regionIndex: number): Lane;
-  send(message: Omit<MessageFields, "seq">): Message;
+  send(message: Omit<MessageFields, "seq">): MessageFields;
   /** Puts down why balances of a lane changed. */
   record(regionIndex: number, entry: PaymentEntry): void;
 };

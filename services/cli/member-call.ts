@@ -1,6 +1,6 @@
 /**
- * A member's calls of the own region's market, signed with the member's key, which never leaves this
- * machine; and how a command reads what only its member may see.
+ * A member's calls of the own region's market, signed with the member's key, which never leaves
+ * this machine; and how a command reads what only its member may see.
  */
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";

@@ -1,7 +1,7 @@
 /**
  * `gridlane pay`: a payment to another member, of any region. Signs with the member's key and waits
- * until the transaction is in a durable block. `gridlane payments` lists the member's own, and needs
- * a session.
+ * until the transaction is in a durable block. `gridlane payments` lists the member's own, and
+ * needs a session.
  */
 import { Command, Option } from "commander";
 import { readConfig } from "../node/config.ts";
@@ -90,7 +90,8 @@ export function paymentsCommand(): Command {
           readonly before?: string;
         },
       ) => {
-        const query = options.before === undefined ? "" : `?before=${encodeURIComponent(options.before)}`;
+        const { before } = options;
+        const query = before === undefined ? "" : `?before=${encodeURIComponent(before)}`;
         const own = (await askOwn(options, `/api/v1/me/payments${query}`)) as MyPayments;
         if (options.json) return printJson(own);
         print(paymentsTable(own));

@@ -2,8 +2,8 @@
  * A region's accounts: one balance per member, and four of institutions, as 64-bit columns.
  *
  * Safe because balances change only through `post`, which takes a slot's entries as a whole and
- * only where they sum to zero, and through `postTransfer`, which gives what it takes; a balance that
- * would leave 64 bits is a bug and stops the block.
+ * only where they sum to zero, and through `postTransfer`, which gives what it takes; a balance
+ * that would leave 64 bits is a bug and stops the block.
  */
 import { assert } from "../primitives/errors.ts";
 import type { MicroCents } from "../primitives/units.ts";

@@ -26,7 +26,7 @@ export type CounterOptions = {
   readonly unproposable?: ReadonlySet<string>;
   /** Texts that prepareProposal leaves out. */
   readonly dropped?: Set<string>;
-  /** A counter that each block lowers by one before its transactions: work that blocks leave over. */
+  /** A counter that each block lowers by one before its transactions: work left over. */
   readonly countsDown?: string;
   /** Every call, in order, for the grammar of calls. */
   readonly calls?: AbciCall[];

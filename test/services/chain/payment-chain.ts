@@ -1,4 +1,4 @@
-/** A chain for payments: members with balances to start from, blocks by hand, and what they left. */
+/** A chain for payments: members with balances to start from, blocks by hand, what they left. */
 import { expect } from "vitest";
 import type { Finalized } from "../../../services/chain/abci.ts";
 import { genesisNonces } from "../../../services/chain/admission.ts";

@@ -14,7 +14,7 @@ import { OUTBOX_DEPTH } from "../../../services/chain/light-client/paths.ts";
 import {
   EMPTY_MESSAGES,
   grownOutbox,
-  rootedMessages,
+  messageState,
 } from "../../../services/chain/message-state.ts";
 import { MESSAGE_KIND, rootedMessage } from "../../../services/chain/messages.ts";
 import { PAYMENT_ENTRY } from "../../../services/chain/payment-entries.ts";
@@ -222,8 +222,8 @@ describe("a payment that the payee's region cannot take comes back", () => {
       neighboursUc: [-FULL, 0n],
       messages: (r) =>
         r === 1
-          ? rootedMessages({ ...EMPTY_MESSAGES, inbox: [payment] })
-          : rootedMessages({ ...EMPTY_MESSAGES, sent: [{ region: 1, nextSeq: 2 }], outbox }),
+          ? messageState({ ...EMPTY_MESSAGES, inbox: [payment] })
+          : messageState({ ...EMPTY_MESSAGES, sent: [{ region: 1, nextSeq: 2 }], outbox }),
     });
     chain.drain();
     expect(chain.balanceUc(A)).toBe(FULL + PAYMENT_UC_MAX);
@@ -254,7 +254,7 @@ describe("room between two regions", () => {
     expect(chain.balanceUc(B)).toBe(1000n + BigInt(many) + 2n);
   });
 
-  test("a pair full of payments that all come back has room for each answer, and for no more", () => {
+  test("a pair full of payments that come back has room for each answer, and for no more", () => {
     const opening = { membersUc: [[1000n], [FULL], [0n]] };
     const chain = startPayments(threeRegions, openingRecords(threeRegions, opening));
     expect(chain.block(...fill(chain))).toEqual(Array(many).fill("ok"));
@@ -296,7 +296,7 @@ test("a message out of turn, and money out of nowhere, stop the block", () => {
     const message = rootedMessage({ source: 0, destination: 1, seq, kind, payload });
     return two({
       messages: (r) =>
-        r === 1 ? rootedMessages({ ...EMPTY_MESSAGES, inbox: [message] }) : EMPTY_MESSAGES,
+        r === 1 ? messageState({ ...EMPTY_MESSAGES, inbox: [message] }) : EMPTY_MESSAGES,
     });
   };
   expect(() => start(2, MESSAGE_KIND.payment).finalize([])).toThrow(InvariantError);

@@ -43,7 +43,7 @@ import {
   encodeMessages,
   grownOutbox,
   type MessageParts,
-  rootedMessages,
+  messageState,
 } from "../../../services/chain/message-state.ts";
 import {
   decodeMessage,
@@ -155,7 +155,7 @@ function randomLane(prng: Prng, members: number, meters: number, pending: number
   }
   const reports = Array.from({ length: pending }, () => ({ hash: node(prng) }));
   const forward = rootedForward(randomForward(prng, members));
-  const messages = rootedMessages(randomMessages(prng, pending));
+  const messages = messageState(randomMessages(prng, pending));
   return { columns, pending: reports as unknown as PendingReport[], forward, messages };
 }
 
@@ -278,7 +278,7 @@ test("the root of a lane's messages is SSZ's, and a record gives them back", () 
   fc.assert(
     fc.property(fc.nat(1_000_000), fc.nat(40), (seed, rows) => {
       const parts = randomMessages(createPrng(`messages/${seed}`), rows);
-      const state = rootedMessages(parts);
+      const state = messageState(parts);
       const expected = MessageStateType.hashTreeRoot(messagesValue(parts));
       expect(state.root).toEqual(new Uint8Array(expected));
       expect(decodeMessages(5, encodeMessages(5, state))).toEqual(state);

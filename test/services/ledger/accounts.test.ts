@@ -8,7 +8,7 @@ import {
   post,
   sumOfAccounts,
 } from "../../../services/ledger/accounts.ts";
-import { type Holder, transfer } from "../../../services/ledger/transfers.ts";
+import { type Holder, postTransfer, transfer } from "../../../services/ledger/transfers.ts";
 import { InvariantError } from "../../../services/primitives/errors.ts";
 
 test("a posting moves what its transfers say", () => {
@@ -44,6 +44,19 @@ test("a transfer names a member that exists", () => {
   const transfers = () =>
     transfer(createAccounts(1), { from: { member: 0 }, to: { member: 1 }, amountUc: 1n });
   expect(transfers).toThrow(InvariantError);
+});
+
+test("a posted transfer gives what it takes, and never wraps", () => {
+  const balances = createAccounts(2);
+  postTransfer(balances, { from: { member: 0 }, to: { institution: "neighbours" }, amountUc: 7n });
+  postTransfer(balances, { from: { institution: "neighbours" }, to: { member: 1 }, amountUc: 5n });
+  expect([...balances.memberUc]).toEqual([-7n, 5n]);
+  expect(balances.institutionUc[INSTITUTION.neighbours]).toBe(2n);
+  expect(sumOfAccounts(balances)).toBe(0n);
+  const most = { from: { member: 0 }, to: { member: 1 }, amountUc: 2n ** 63n - 5n };
+  expect(() => postTransfer(balances, most)).toThrow(InvariantError);
+  const nobody = { from: { member: 2 }, to: { member: 1 }, amountUc: 1n };
+  expect(() => postTransfer(balances, nobody)).toThrow(InvariantError);
 });
 
 test("a balance never wraps around 64 bits", () => {

@@ -14,8 +14,12 @@ import { createApplication } from "../../../services/chain/application.ts";
 import { openRecord, sealRecord } from "../../../services/chain/sealed-record.ts";
 import {
   admissionKey,
+  entryKey,
+  entryKeys,
+  entryOf,
   HEAD_KEY,
   laneKey,
+  messagesKey,
   pendingKey,
   proofKey,
   slotKey,
@@ -70,6 +74,8 @@ const fixture = threeRegions();
 const { genesis, sequencerSecret: secretKey } = fixture;
 const honest = temporaryDirectory();
 const records: SlotRecord[] = [];
+/** Of the first region, in order. */
+const entryKeysMade: string[] = [];
 let height = 0;
 let transactions = 0;
 
@@ -113,6 +119,10 @@ beforeAll(async () => {
     transactions += (await chain.reader.block(at))!.transactions.length;
   }
   await close();
+  const range = { ...entryKeys(0, { before: height + 1 }), order: "rising", limit: 100 } as const;
+  const store = await openBlockStore({ directory: join(honest, "chain") });
+  entryKeysMade.push(...(await store.applicationRecords(range)).map(({ key }) => key));
+  await store.close();
 });
 
 const audit = (dataDirectory: string, onProgress?: (progress: object) => void) =>
@@ -304,6 +314,46 @@ test("a lie in the state", async () => {
     }),
   );
   expect(engine.divergence).toMatchObject({ ...end, record: "engine state", field: "appHash" });
+});
+
+test("a lie in the record of payments, and in what waits of messages", async () => {
+  expect(entryKeysMade.length).toBeGreaterThan(0);
+  const key = entryKeysMade.at(-1)!;
+  const { regionIndex, height: block } = entryOf(key)!;
+  const at = { block, region: genesis.regions[regionIndex]!.id, record: key };
+  const lie = await auditLie((level) =>
+    rewriteState(level, key, (value) => {
+      const [timeS, [first, ...rest]] = value as [number, number[][]];
+      const changed = first!.map((field, i) => (i === 5 ? field + 1 : field));
+      return [timeS, [changed, ...rest]];
+    }),
+  );
+  expect(lie.divergence).toMatchObject({ ...at, field: "entries[0].amountUc" });
+  const gone = await auditLie((level) => level.write([{ key: applicationKey(key), value: null }]));
+  expect(gone.divergence).toMatchObject({ ...at, field: "(whole record)", stored: "(absent)" });
+  const stray = entryKey(regionIndex, height + 1);
+  const more = await auditLie(async (level) => {
+    const value = (await level.get(applicationKey(key)))!;
+    await level.write([{ key: applicationKey(stray), value }]);
+  });
+  expect(more.divergence).toMatchObject({ ...at, block: height, record: stray });
+  const early = entryKey(regionIndex, 0);
+  const before = await auditLie(async (level) => {
+    const value = (await level.get(applicationKey(key)))!;
+    await level.write([{ key: applicationKey(early), value }]);
+  });
+  expect(before.divergence).toMatchObject({ record: early, computed: "(absent)" });
+
+  const ofMessages = messagesKey(regionIndex);
+  const state = { block: height, region: at.region, record: ofMessages };
+  const outbox = await auditLie((level) =>
+    rewriteState(level, ofMessages, (value) => {
+      const [inbox, sent, taken, ...rest] = value as CodecValue[];
+      const raised = (sent as [number, number][]).map(([to, next], i) => [to, next + (i ? 0 : 1)]);
+      return [inbox!, raised, taken!, ...rest];
+    }),
+  );
+  expect(outbox.divergence).toMatchObject({ ...state, field: "sent[0].nextSeq" });
 });
 
 test("records that no block accounts for", async () => {

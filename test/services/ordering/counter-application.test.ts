@@ -7,9 +7,8 @@ import {
   FAILING_AMOUNT,
 } from "../../support/counter-application.ts";
 
-applicationSuite("the counters", () => ({
-  create: (stored) => createCounterApplication({ stored }),
-  blocks: [1, 2, 3, 4, 5, 6].map((height) => ({
+const blocks = () =>
+  [1, 2, 3, 4, 5, 6].map((height) => ({
     height,
     timeS: unixSeconds(1000 + height),
     transactions: [
@@ -18,5 +17,14 @@ applicationSuite("the counters", () => ({
       addTransaction("c", FAILING_AMOUNT),
       Uint8Array.of(0xff, height),
     ],
-  })),
+  }));
+
+applicationSuite("the counters", () => ({
+  create: (stored) => createCounterApplication({ stored }),
+  blocks: blocks(),
+}));
+
+applicationSuite("a counter that leaves work over", () => ({
+  create: (stored) => createCounterApplication({ stored, countsDown: "a" }),
+  blocks: blocks(),
 }));

@@ -2,10 +2,13 @@
 import { expect, test } from "vitest";
 import * as limits from "../../../services/primitives/limits.ts";
 
-test.each(Object.entries(limits))("%s is a positive safe integer", (name, value) => {
+const entries: [string, number | bigint][] = Object.entries(limits);
+
+test.each(entries)("%s is a positive safe integer, or money in 64 bits", (name, value) => {
   expect(name).toMatch(/^[A-Z0-9_]+_(MAX|MIN)$/);
-  expect(Number.isSafeInteger(value)).toBe(true);
-  expect(value).toBeGreaterThan(0);
+  if (name.endsWith("_UC_MAX")) expect(BigInt.asIntN(64, value as bigint)).toBe(value);
+  else expect(Number.isSafeInteger(value)).toBe(true);
+  expect(value > 0).toBe(true);
 });
 
 test("a slot's length divides nothing away: the smallest is below the largest", () => {
@@ -17,6 +20,15 @@ test("sums stay exact: a full region's energy is safe, its money fits 64 bits", 
   expect(Number.isSafeInteger(regionWh)).toBe(true);
   expect(BigInt(regionWh) * BigInt(limits.PRICE_UC_PER_WH_MAX)).toBeLessThan(2n ** 63n);
   expect(Number.isSafeInteger(limits.REGISTER_WH_MAX + limits.SLOT_ENERGY_WH_MAX)).toBe(true);
+});
+
+test("a refund fits its account: all that a region may have in flight, above a full one", () => {
+  const inFlightUc =
+    BigInt(limits.MESSAGES_PER_PAIR_MAX * (limits.REGIONS_MAX - 1)) * limits.PAYMENT_UC_MAX;
+  expect(limits.PAID_BALANCE_UC_MAX + inFlightUc).toBeLessThan(2n ** 63n);
+  expect(limits.MESSAGES_PER_PAIR_MAX * (limits.REGIONS_MAX - 1)).toBeLessThanOrEqual(
+    limits.INBOX_MESSAGES_MAX,
+  );
 });
 
 test("what is sent together fits together", () => {

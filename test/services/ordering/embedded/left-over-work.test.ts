@@ -66,7 +66,7 @@ test.each([0, 1, 2, 7])(
   },
 );
 
-test("after a stop in the middle the next start goes on, and ends where it would have", async () => {
+test("after a stop in the middle the next start goes on, and ends where it had to", async () => {
   const directory = temporaryDirectory();
   const first = await startCounter(directory);
   let stopped: Promise<void> | null = null;
