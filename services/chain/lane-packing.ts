@@ -193,6 +193,7 @@ function readNullable(reader: ValueReader): number | null {
 type RootInput = {
   readonly pendingHashes: readonly Uint8Array[];
   readonly forwardRoot: Uint8Array;
+  readonly messagesRoot: Uint8Array;
   readonly historyLength: number;
   readonly leaves: readonly Uint8Array[];
 };
@@ -201,6 +202,7 @@ type RootInput = {
 export function writeRootJob(sink: ValueSink, input: RootInput): void {
   sink.column(concatBytes(input.pendingHashes));
   sink.column(input.forwardRoot);
+  sink.column(input.messagesRoot);
   sink.number(input.historyLength);
   sink.column(concatBytes(input.leaves));
 }
@@ -208,8 +210,9 @@ export function writeRootJob(sink: ValueSink, input: RootInput): void {
 export function readRootJob(reader: ValueReader): RootInput {
   const pendingHashes = split(reader.bytes());
   const forwardRoot = reader.bytes();
+  const messagesRoot = reader.bytes();
   const historyLength = reader.number();
-  return { pendingHashes, forwardRoot, historyLength, leaves: split(reader.bytes()) };
+  return { pendingHashes, forwardRoot, messagesRoot, historyLength, leaves: split(reader.bytes()) };
 }
 
 type Rooted = {

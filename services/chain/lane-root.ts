@@ -38,6 +38,7 @@ export type LaneStateParts = {
   readonly columns: Lane["columns"];
   readonly pending: readonly Pick<Lane["pending"][number], "hash">[];
   readonly forward: Pick<Lane["forward"], "root">;
+  readonly messages: Pick<Lane["messages"], "root">;
 };
 
 export function laneStateRoot(lane: LaneStateParts): Uint8Array {

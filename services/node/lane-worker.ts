@@ -32,6 +32,7 @@ import {
   writeRooted,
   writeSenders,
 } from "../chain/lane-packing.ts";
+import { EMPTY_MESSAGES } from "../chain/message-state.ts";
 import type { LaneRules } from "../chain/rules.ts";
 import { measureValues, ValueReader, type ValueSink, writeValues } from "../chain/shared-values.ts";
 import { assert } from "../primitives/errors.ts";
@@ -140,7 +141,8 @@ function openHere(rules: LaneRules, message: OpenMessage, job: number): OpenLane
   const regionIndex = message.regions[job]!;
   const { report, held } = readOpenJob(new ValueReader(message.input, message.offsets[job]!));
   const columns = columnsOf(rules, regionIndex, message.lanes[job]!);
-  const lane = { columns, pending: report === null ? [] : [report], forward: EMPTY_FORWARD };
+  const pending = report === null ? [] : [report];
+  const lane = { columns, pending, forward: EMPTY_FORWARD, messages: EMPTY_MESSAGES };
   return openLane(rules, message.slot, { regionIndex, lane, held }, message.copies[job]!);
 }
 
@@ -173,11 +175,12 @@ function rootJob(
   reader: ValueReader,
 ): Written {
   const regionIndex = message.regions[job]!;
-  const { pendingHashes, forwardRoot, historyLength, leaves } = readRootJob(reader);
+  const { pendingHashes, forwardRoot, messagesRoot, historyLength, leaves } = readRootJob(reader);
   const lane = {
     columns: columnsOf(rules, regionIndex, message.lanes[job]!),
     pending: pendingHashes.map((hash) => ({ hash })),
     forward: { root: forwardRoot },
+    messages: { root: messagesRoot },
   };
   const step = attempt({ regionIndex }, "root", () =>
     rootLane({ regionIndex, lane, historyLength, leaves }),

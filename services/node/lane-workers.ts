@@ -206,7 +206,8 @@ function rootOn(pool: LanePool, { rules, jobs }: RootWork): readonly LaneOutcome
     write: (sink, j) => {
       const { lane, historyLength, leaves } = jobs[j]!;
       const pendingHashes = lane.pending.map(({ hash }) => hash);
-      writeRootJob(sink, { pendingHashes, forwardRoot: lane.forward.root, historyLength, leaves });
+      const [forwardRoot, messagesRoot] = [lane.forward.root, lane.messages.root];
+      writeRootJob(sink, { pendingHashes, forwardRoot, messagesRoot, historyLength, leaves });
     },
     read: readRooted,
     here: (j) => attempt(jobs[j]!, "root", () => rootLane(jobs[j]!)),
