@@ -22,7 +22,8 @@ import { laneStateRoot } from "./lane-root.ts";
 import { growHistory } from "./receipts-history.ts";
 import type { Rules } from "./rules.ts";
 
-export type LaneStep = "open" | "close" | "root";
+/** The market step counts as a lane's where that lane clears on its own. */
+export type LaneStep = "open" | "market" | "close" | "root";
 
 /** A bug in one lane: an invariant that one of its steps broke. */
 export type LaneFailure = {

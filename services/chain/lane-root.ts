@@ -15,6 +15,7 @@
  *     settledImportWh:        List[uint64, 2^16]     cumulative, by meter
  *     settledExportWh:        List[uint64, 2^16]
  *     forward:                ForwardState           `forward-state.ts`
+ *     quarantine:             Quarantine             `quarantine-state.ts`
  *   }
  *
  * SSZ packs a list of numbers as its bytes lie in memory, so each list is hashed in place.
@@ -25,12 +26,13 @@ import { concatBytes } from "../primitives/bytes.ts";
 import { MEMBERS_PER_REGION_MAX, METERS_PER_REGION_MAX } from "../primitives/limits.ts";
 import type { Lane } from "./lane.ts";
 import { chunksOf } from "./lane-columns.ts";
+import { quarantineRoot } from "./quarantine-state.ts";
 
 /** [fork] Reports of one region that wait for other regions': five days of quarter hours. */
 export const PENDING_REPORTS_PER_LANE_MAX = 512;
 
 const CHUNK_BYTES = 32;
-const FIELDS = 13;
+const FIELDS = 14;
 
 export function laneStateRoot(lane: Lane): Uint8Array {
   const { columns } = lane;
@@ -56,6 +58,7 @@ export function laneStateRoot(lane: Lane): Uint8Array {
     listRoot(columns.settledImportWh, meters),
     listRoot(columns.settledExportWh, meters),
     lane.forward.root,
+    quarantineRoot(columns),
   ]);
   return merkleRoot(chunks, FIELDS);
 }

@@ -4,10 +4,12 @@
  *   Container {
  *     lanes:     List[Container {state: Root, receipts: Root}, 2^10]   by region
  *     admission: Root
+ *     committee: Root
  *   }
  *
  * `state` is `laneStateRoot`; `receipts` is the root of all slots' receipts roots since genesis
- * (`receipts-history.ts`); `admission` is `admissionRoot`. Parts that later versions of the chain
+ * (`receipts-history.ts`); `admission` is `admissionRoot`, `committee` the root of
+ * `committee-state.ts`. Parts that later versions of the chain
  * bring (the members' law, messages between lanes) are absent, not zero.
  */
 import { hashPairs, sha256 } from "../crypto/hash.ts";
@@ -24,17 +26,25 @@ export type AppTree = {
   proof(regionIndex: number): Uint8Array[];
 };
 
-export function appTree(lanes: readonly LaneRoots[], admission: Uint8Array): AppTree {
+/** Three fields fill up to four chunks. */
+const NO_FIELD = new Uint8Array(32);
+
+export function appTree(
+  lanes: readonly LaneRoots[],
+  { admission, committee }: { readonly admission: Uint8Array; readonly committee: Uint8Array },
+): AppTree {
   const pairs = concatBytes(lanes.flatMap(({ state, receipts }) => [state, receipts]));
   const levels: MerkleLevels = merkleLevels(hashPairs(pairs), REGIONS_MAX);
   const lanesRoot = mixInLength(levels[levels.length - 1]!, lanes.length);
+  const beside = sha256(committee, NO_FIELD);
   return {
-    appHash: sha256(lanesRoot, admission),
+    appHash: sha256(sha256(lanesRoot, admission), beside),
     proof: (regionIndex) => [
       lanes[regionIndex]!.state,
       ...proofFromLevels(levels, regionIndex),
       lengthChunk(lanes.length),
       admission,
+      beside,
     ],
   };
 }

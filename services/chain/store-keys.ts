@@ -2,7 +2,8 @@
  * Every key of the application's store, built here and nowhere else. Safe because no family is a
  * prefix of another and numbers have a fixed width, so bytewise order is numeric order.
  *
- * State (handed back to `createApplication`): head, lane, forward, admission, pending. History
+ * State (handed back to `createApplication`): head, lane, forward, admission, pending, committee.
+ * History
  * (read by those who want it, never by execution): slot, proof.
  */
 import { assert } from "../primitives/errors.ts";
@@ -15,16 +16,23 @@ const FAMILY = {
   forward: "forward/",
   admission: "admission/",
   pending: "pending/",
+  committee: "committee/",
   slot: "slot/",
   proof: "proof/",
 } as const;
-const STATE = [FAMILY.head, FAMILY.lane, FAMILY.forward, FAMILY.admission, FAMILY.pending];
+const STATE = [
+  ...[FAMILY.head, FAMILY.lane, FAMILY.forward, FAMILY.admission, FAMILY.pending],
+  FAMILY.committee,
+];
 
 const REGION_DIGITS = 4;
 const SLOT_DIGITS = 16;
 
 /** Height, time, app hash and slots cleared of the last commit. */
 export const HEAD_KEY = `${FAMILY.head}last`;
+
+/** What the committee has ordered; absent until the first order. */
+export const COMMITTEE_KEY = `${FAMILY.committee}state`;
 
 /** A region's columns. */
 export function laneKey(regionIndex: number): string {

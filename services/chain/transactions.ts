@@ -8,6 +8,12 @@ import { GridError } from "../primitives/errors.ts";
 import { TRANSACTION_BYTES_MAX } from "../primitives/limits.ts";
 import { type Slot, slotAt, slotEndS, type UnixSeconds } from "../primitives/units.ts";
 import {
+  COMMITTEE_ORDER_TYPE,
+  type CommitteeAct,
+  type CommitteeOrderTransaction,
+  decodeCommitteeOrderTransaction,
+} from "../wire/committee-order.ts";
+import {
   type CancelOrder,
   decodeCancelOrder,
   decodePlaceOrder,
@@ -32,6 +38,8 @@ import {
 import type { TransactionResult } from "./abci.ts";
 import { type MemberPlace, memberAt } from "./admission.ts";
 import type { CertificateCheck } from "./certificates.ts";
+import { committeeOrderRefusal } from "./committee-orders.ts";
+import type { CommitteeState } from "./committee-state.ts";
 import type { ForwardReader } from "./forward-book.ts";
 import { cancelRefusal, placeRefusal } from "./forward-orders.ts";
 import type { ForwardOrder } from "./forward-state.ts";
@@ -44,6 +52,7 @@ import {
 } from "./lane.ts";
 import { PENDING_REPORTS_PER_LANE_MAX } from "./lane-root.ts";
 import { CLEARED_SLOTS_MAX } from "./light-client/paths.ts";
+import { takesPart } from "./quarantine-state.ts";
 import type { Rules } from "./rules.ts";
 
 /** What a transaction is judged against. */
@@ -51,12 +60,14 @@ export type JudgedState = {
   lane(regionIndex: number): Lane;
   nonce(place: MemberPlace): bigint;
   forward(regionIndex: number): ForwardReader;
+  readonly committee: CommitteeState;
 };
 
 export type Judge = {
   readonly rules: Rules;
   readonly certifies: CertificateCheck;
   readonly state: JudgedState;
+  readonly height: number; // the block's, or before there is one the next block's
   readonly timeS: UnixSeconds | null; // the block's; null before there is one (mempool)
   readonly notBeforeS: UnixSeconds; // the block's time, or before there is one the last block's
 };
@@ -73,7 +84,8 @@ export type Effect =
       readonly place: MemberPlace;
       readonly order: { readonly slot: Slot; readonly id: number };
     }
-  | { readonly kind: "report"; readonly regionIndex: number; readonly report: PendingReport };
+  | { readonly kind: "report"; readonly regionIndex: number; readonly report: PendingReport }
+  | { readonly kind: "committee"; readonly act: CommitteeAct };
 
 export type Verdict =
   | { readonly effect: Effect; readonly result: TransactionResult }
@@ -92,6 +104,11 @@ export function judgeTransaction(judge: Judge, bytes: Uint8Array): Verdict {
     const transaction = decoded(() => decodeMemberTransaction(bytes));
     return "refusal" in transaction ? transaction.refusal : judgeMember(judge, transaction.value);
   }
+  if (bytes[0] === COMMITTEE_ORDER_TYPE) {
+    const transaction = decoded(() => decodeCommitteeOrderTransaction(bytes));
+    if ("refusal" in transaction) return transaction.refusal;
+    return judgeCommitteeOrder(judge, transaction.value);
+  }
   return refuse("malformed", "unknown transaction type");
 }
 
@@ -102,6 +119,15 @@ function decoded<T>(read: () => T): { readonly value: T } | { readonly refusal: 
     if (!(failure instanceof GridError)) throw failure;
     return { refusal: refuse("malformed", failure.message) };
   }
+}
+
+function judgeCommitteeOrder(judge: Judge, transaction: CommitteeOrderTransaction): Verdict {
+  const { rules, state, height } = judge;
+  const { committee } = state;
+  const lane = (r: number) => state.lane(r);
+  const refusal = committeeOrderRefusal({ rules, committee, height, lane }, transaction);
+  if (refusal !== null) return refuse(refusal.code, refusal.info);
+  return accept({ kind: "committee", act: transaction.order.act });
 }
 
 function judgeMember(judge: Judge, transaction: SignedMemberTransaction): Verdict {
@@ -152,6 +178,10 @@ function judgeCall(judge: Judge, place: MemberPlace, call: Call): Verdict {
   if (call.kind === "place order") {
     const refusal = placeRefusal(orders, call.order);
     if (refusal !== null) return refuse(refusal.code, refusal.info);
+    // Limits can be changed and orders taken back all the same: they protect who waits.
+    if (!takesPart(state.lane(regionIndex))) {
+      return refuse("lane_quarantined", `region ${regionIndex} is out of the market`);
+    }
     const { limitUcPerWh, energyWh } = call.order;
     const slot = call.order.slot as Slot;
     const side = call.order.side === FORWARD_SIDE.bid ? FORWARD_SIDE.bid : FORWARD_SIDE.ask;
@@ -207,7 +237,7 @@ function orderRefusal(rules: Rules, lane: Lane, slot: Slot): string | null {
   const next = rules.firstSlot + reported;
   if (slot !== next) return `slot ${slot}, next is ${next}`;
   if (reported - clearedSlots(lane) >= PENDING_REPORTS_PER_LANE_MAX) {
-    return `${PENDING_REPORTS_PER_LANE_MAX} reports wait for other regions`;
+    return `${PENDING_REPORTS_PER_LANE_MAX} reports wait to be cleared`;
   }
   return reported >= CLEARED_SLOTS_MAX ? "the chain has cleared all its slots" : null;
 }
@@ -230,9 +260,9 @@ function lateRefusal(rules: Rules, report: Report): string | null {
   return null;
 }
 
-/** Limits never change inside a slot: they hold from the slot after the one the block falls in. */
+/** Limits never change inside a slot: they hold from a slot after the one the block falls in. */
 export function limitsFromSlot(rules: Rules, timeS: UnixSeconds): Slot {
-  return (slotAt(timeS, rules.genesis.slotS) + 1) as Slot;
+  return (slotAt(timeS, rules.genesis.slotS) + rules.byVersion.limitsNoticeSlots) as Slot;
 }
 
 function accept(effect: Effect): Verdict {

@@ -12,6 +12,7 @@ import { type Difference, recordDifference, valueDifference } from "../chain/rec
 import { HEAD_KEY, isStateKey, placeOfKey } from "../chain/store-keys.ts";
 import { type BlockStore, inspectBlockStore } from "../ordering/embedded/block-store.ts";
 import { corrupt } from "../ordering/embedded/store-errors.ts";
+import { requireKnownVersion } from "../ordering/embedded/version-gate.ts";
 import { bytesEqual, toHex } from "../primitives/bytes.ts";
 import { assert, GridError, InvariantError } from "../primitives/errors.ts";
 import { slotAt, type UnixSeconds } from "../primitives/units.ts";
@@ -136,6 +137,7 @@ class Auditor {
   }
 
   async #block(height: number, outcome: "compare" | "execute"): Promise<void> {
+    requireKnownVersion(this.#application);
     const block = await this.#readBlock(height);
     const at = { block: height, region: null, record: "block" };
     const { header, transactions } = block;
@@ -145,6 +147,7 @@ class Auditor {
         genesis: this.#genesis,
         block,
         height,
+        chainVersion: this.#application.info().nextVersion.version,
         parent: this.#parent,
         appHash: this.#appHash,
       }),

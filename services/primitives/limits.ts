@@ -40,6 +40,10 @@ export const FORWARD_ORDERS_PER_REGION_MAX = 65_536;
 export const FORWARD_SLOTS_MAX = 4096;
 /** [fork] How far ahead the law may open the forward market, seconds. */
 export const FORWARD_HORIZON_S_MAX = 30 * 86_400;
+/** [fork] Number of a chain version. */
+export const CHAIN_VERSION_MAX = 65_535;
+/** [fork] Upgrades that one chain can see. */
+export const CHAIN_UPGRADES_MAX = 1024;
 /** [fork] Slot length, seconds. */
 export const SLOT_S_MIN = 60;
 export const SLOT_S_MAX = 3600;

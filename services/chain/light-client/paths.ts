@@ -5,7 +5,7 @@
  *   bill root -> List[Bill, 2^17] = a slot's receipts root
  *   receipts root -> List[Root, 2^24], one per slot cleared since genesis = the lane's receipts
  *   Container {state, receipts} -> List[.., 2^10], one per region = lanes
- *   Container {lanes, admission} = app hash
+ *   Container {lanes, admission, committee}: four chunks, the last of them zero = app hash
  *
  * A list's root is hash(tree, length), so its tree is a left child.
  */
@@ -21,7 +21,7 @@ export const LANES_DEPTH = 10;
 /** Siblings from a bill root to its slot's receipts root. */
 export const RECEIPTS_PROOF_NODES = BILLS_DEPTH + 1;
 /** Siblings from a receipts root to the app hash. */
-export const LANES_PROOF_NODES = HISTORY_DEPTH + 1 + 1 + LANES_DEPTH + 1 + 1;
+export const LANES_PROOF_NODES = HISTORY_DEPTH + 1 + 1 + LANES_DEPTH + 1 + 2;
 
 /** Depths and limits are one choice. */
 export const PATH_LIMITS = [
@@ -53,6 +53,6 @@ export function lanesPathIndex(place: {
 }): number {
   const receiptsTurn = 2 ** (HISTORY_DEPTH + 1); // digit 0 before it: left of the list's length
   const regionUnit = 2 * receiptsTurn;
-  // Above the region's digits: 0, left of the lanes' number, and 0, left of admission.
+  // Above the region's digits: 0, left of the lanes' number, and 0, 0, the first of four fields.
   return place.slotIndex + receiptsTurn + place.regionIndex * regionUnit;
 }

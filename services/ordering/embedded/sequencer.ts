@@ -3,9 +3,10 @@
  * before it is executed, the outcome before anybody hears of it. One block at a time, so a slow
  * disk makes blocks larger, not latencies longer.
  *
- * When a block changed the app hash and nothing waits, one empty block follows, so that a header
- * carries the new hash and bills can be proved (CometBFT does the same). An empty block is never
- * followed by another.
+ * While the app hash is another than the last header's, empty blocks follow even where nothing
+ * waits, so that a header carries the new hash and bills can be proved, and so that an application
+ * can finish what a block left over, such as messages in flight (CometBFT's rule). This ends where
+ * the application's work does: the first block that changes nothing is the last.
  */
 import type { Block, TransactionResult } from "../../chain/abci.ts";
 import type { CommittedBlock, StoredBlock, Submitted } from "../../chain/access.ts";
@@ -14,12 +15,13 @@ import type { Clock } from "../../primitives/clock.ts";
 import { assert, GridError } from "../../primitives/errors.ts";
 import { BLOCK_TRANSACTIONS_MAX, TRANSACTION_BYTES_MAX } from "../../primitives/limits.ts";
 import { type UnixSeconds, unixSeconds } from "../../primitives/units.ts";
-import { CHAIN_VERSION, type Genesis } from "../../wire/genesis.ts";
+import type { Genesis } from "../../wire/genesis.ts";
 import { type Header, headerHash } from "../../wire/header.ts";
 import { TRANSACTION_CODE } from "../../wire/refusals.ts";
 import { type Applier, applyBlock } from "./apply.ts";
 import { signBlock } from "./block.ts";
 import { identify, Mempool, type Waiting } from "./mempool.ts";
+import { requireKnownVersion } from "./version-gate.ts";
 
 export type SequencerOptions = {
   readonly applier: Applier;
@@ -29,13 +31,11 @@ export type SequencerOptions = {
   readonly parent: StoredBlock | null; // the last block on the disk
 };
 
-type Tip = { readonly header: Header; readonly isEmpty: boolean };
-
 export class Sequencer {
   readonly #options: SequencerOptions;
   readonly #mempool = new Mempool();
   readonly #listeners = new Set<(block: CommittedBlock) => void>();
-  #tip: Tip | null;
+  #tip: Header | null; // of the last block
   #run: Promise<void> = Promise.resolve();
   #isRunning = false;
   #failure: unknown = null;
@@ -48,16 +48,14 @@ export class Sequencer {
 
   constructor(options: SequencerOptions) {
     this.#options = options;
-    const { parent } = options;
-    this.#tip =
-      parent === null ? null : { header: parent.header, isEmpty: parent.transactions.length === 0 };
+    this.#tip = options.parent?.header ?? null;
     this.ended = new Promise((resolve, reject) => {
       this.#end = { resolve, reject };
     });
     this.ended.catch(() => {}); // whoever cares awaits it; a failure also reaches each submitter
   }
 
-  /** Makes the proof block that an earlier run still owes. */
+  /** Makes the blocks that an earlier run still owes. */
   start(): void {
     this.#wake();
   }
@@ -121,8 +119,9 @@ export class Sequencer {
       // Let everything that arrives in this turn of the event loop into the first block.
       await Promise.resolve();
       while (!this.#isStopping) {
+        requireKnownVersion(this.#options.applier.application);
         const candidates = this.#mempool.oldest(this.#alone > 0 ? 1 : BLOCK_TRANSACTIONS_MAX);
-        if (candidates.length === 0 && !this.#owesProof()) return;
+        if (candidates.length === 0 && !this.#owesBlock()) return;
         if (!(await this.#produce(candidates))) return;
       }
     } finally {
@@ -131,10 +130,10 @@ export class Sequencer {
     }
   }
 
-  #owesProof(): boolean {
+  #owesBlock(): boolean {
     const { state } = this.#options.applier.store;
-    if (this.#tip === null || this.#tip.isEmpty || state === null) return false;
-    return !bytesEqual(this.#tip.header.appHash, state.appHash);
+    if (this.#tip === null || state === null) return false;
+    return !bytesEqual(this.#tip.appHash, state.appHash);
   }
 
   /** Makes one block. False where there is nothing to make one of. */
@@ -156,7 +155,7 @@ export class Sequencer {
 
   #draft(transactions: readonly Uint8Array[]): Block {
     const { clock, genesis } = this.#options;
-    const parentS = this.#tip?.header.timeS ?? unixSeconds(genesis.genesisTimeS);
+    const parentS = this.#tip?.timeS ?? unixSeconds(genesis.genesisTimeS);
     const timeS = Math.max(parentS, clock.nowS()) as UnixSeconds;
     return { height: this.#options.applier.store.height + 1, timeS, transactions };
   }
@@ -208,12 +207,11 @@ export class Sequencer {
     applier.faults?.before("write_block");
     await applier.store.writeBlock(block);
     const finalized = await applyBlock(applier, block);
-    this.#tip = { header: block.header, isEmpty: block.transactions.length === 0 };
+    this.#tip = block.header;
     applier.faults?.before("acknowledge");
     this.#acknowledge(block, finalized.results);
     const { height, timeS } = block.header;
-    const { appHash, results, slotRecords } = finalized;
-    const committed: CommittedBlock = { height, timeS, appHash, results, slotRecords };
+    const committed: CommittedBlock = { height, timeS, ...finalized };
     for (const listener of [...this.#listeners]) listener(committed);
   }
 
@@ -223,11 +221,11 @@ export class Sequencer {
     assert(state !== null, "a chain starts from the state of genesis");
     assert(state.height === height - 1, "a block builds on the committed state");
     const header = {
-      chainVersion: CHAIN_VERSION,
+      chainVersion: applier.application.info().nextVersion.version,
       networkId: genesis.networkId,
       height,
       timeS,
-      parentHash: this.#tip === null ? new Uint8Array(32) : headerHash(this.#tip.header),
+      parentHash: this.#tip === null ? new Uint8Array(32) : headerHash(this.#tip),
       appHash: state.appHash,
     };
     return signBlock({ header, transactions, secretKey });
