@@ -23,12 +23,7 @@ import { clearDueSlots } from "./due-slots.ts";
 import { encodeForward } from "./forward-state.ts";
 import { holdForwardAuctions } from "./forward-step.ts";
 import { clearedSlots, encodeLane, type Lane, withReport } from "./lane.ts";
-import {
-  type LaneExecutor,
-  type LaneFailure,
-  type RootedLane,
-  valuesOf,
-} from "./lane-executor.ts";
+import { type LaneExecutor, type LaneFailure, type RootedLane, valuesOf } from "./lane-executor.ts";
 import { assertShared } from "./outstanding.ts";
 import { encodeReceiptsPath } from "./proofs.ts";
 import type { LaneRoots } from "./roots.ts";

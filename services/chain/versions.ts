@@ -36,7 +36,10 @@ export type NextVersion = { readonly version: number; readonly isKnown: boolean 
 
 /** @param upgrades - rising by height */
 export function versionAt(
-  { genesisVersion, upgrades }: {
+  {
+    genesisVersion,
+    upgrades,
+  }: {
     readonly genesisVersion: number;
     readonly upgrades: readonly Upgrade[];
   },

@@ -39,7 +39,9 @@ export type CommitteeOrderTransaction = {
 
 export function encodeCommitteeOrder({ configDigest, sequence, act }: CommitteeOrder): Uint8Array {
   const body =
-    act.kind === "release" ? [KIND.release, act.regionIndex] : [KIND.upgrade, act.version, act.height];
+    act.kind === "release"
+      ? [KIND.release, act.regionIndex]
+      : [KIND.upgrade, act.version, act.height];
   return encode([configDigest, sequence, body]);
 }
 
