@@ -49,8 +49,8 @@ export function createApplication({
 }: {
   genesis: Genesis;
   stored: ReadonlyMap<string, Uint8Array>;
-  executor?: LaneExecutor;
-  versions?: VersionTable;
+  executor?: LaneExecutor | undefined;
+  versions?: VersionTable | undefined;
 }): MarketApplication {
   const editions = createEditions(createRules(genesis), versions);
   const { first: rules } = editions;

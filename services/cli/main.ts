@@ -7,6 +7,7 @@ import { auditCommand } from "./audit.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
+import { lanesCommand } from "./lanes.ts";
 import { marketCommand } from "./market.ts";
 import { metersCommand } from "./meters.ts";
 import { ordersCommand } from "./orders.ts";
@@ -14,6 +15,7 @@ import { pairCommand } from "./pair.ts";
 import { nodeCommand } from "./run-node.ts";
 import { statusCommand } from "./status.ts";
 import { reportFailure, say } from "./talk.ts";
+import { upgradeCommand } from "./upgrade.ts";
 import { verifyCommand } from "./verify.ts";
 import { VERSION } from "./version.ts";
 
@@ -47,6 +49,8 @@ for (const command of [
   pairCommand(),
   marketCommand(),
   ordersCommand(),
+  lanesCommand(),
+  upgradeCommand(),
   auditCommand(),
   verifyCommand(),
 ]) {

@@ -37,6 +37,7 @@ const REFUSED: Partial<Record<TransactionCodeName, string>> = {
   order_invalid: "energy or price is out of range, or you have no meter to deliver at",
   orders_full: "there is no room for another order in this slot",
   order_unknown: "you have no open order of this number in this slot",
+  lane_quarantined: "your region is out of the market for now: orders are taken when it is back",
   mempool_full: "the node is busy: try again",
 };
 

@@ -1,4 +1,5 @@
 /** Numbers as people read them, at the edge only: kWh, cents, percent, times in UTC. */
+import type { RegionQuarantine } from "../wire/api.ts";
 
 export function kwh(energyWh: number): string {
   return (energyWh / 1000).toFixed(3);
@@ -18,6 +19,15 @@ export function currency(amountUc: bigint): string {
   const cents = (amountUc < 0n ? -amountUc : amountUc) / 1_000_000n;
   const text = `${cents / 100n}.${String(cents % 100n).padStart(2, "0")}`;
   return amountUc < 0n && cents > 0n ? `-${text}` : text;
+}
+
+/** A region that is out of the market, in one line. */
+export function quarantineInWords(
+  region: string,
+  { standing, sinceSlot, step, missedSlots }: Omit<RegionQuarantine, "fix">,
+): string {
+  const since = `since slot ${sinceSlot} (its ${step} step broke an invariant)`;
+  return `region ${region} is ${standing} ${since}, ${missedSlots} slots missed`;
 }
 
 export function utcTime(timeS: number): string {

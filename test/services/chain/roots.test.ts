@@ -322,18 +322,24 @@ test.each([1, 2, 3, 8, 9])(
   },
 );
 
-test.each([0, 1, 4, 5, 1024])("the root of %i upgrades is SSZ's, and its record reads back", (n) => {
-  const prng = createPrng(`upgrades ${n}`);
-  const upgrades = Array.from({ length: n }, (_, i) => ({ version: i + 2, height: prng.uint32() }));
-  const state = rootedCommittee({ executedOrders: prng.uint32(), upgrades });
-  const expected = CommitteeStateType.hashTreeRoot({
-    executedOrders: BigInt(state.executedOrders),
-    upgradeVersion: upgrades.map(({ version }) => BigInt(version)),
-    upgradeHeight: upgrades.map(({ height }) => BigInt(height)),
-  });
-  expect(state.root).toEqual(new Uint8Array(expected));
-  expect(decodeCommittee(encodeCommittee(state))).toEqual(state);
-});
+test.each([0, 1, 4, 5, 1024])(
+  "the root of %i upgrades is SSZ's, and its record reads back",
+  (n) => {
+    const prng = createPrng(`upgrades ${n}`);
+    const upgrades = Array.from({ length: n }, (_, i) => ({
+      version: i + 2,
+      height: prng.uint32(),
+    }));
+    const state = rootedCommittee({ executedOrders: prng.uint32(), upgrades });
+    const expected = CommitteeStateType.hashTreeRoot({
+      executedOrders: BigInt(state.executedOrders),
+      upgradeVersion: upgrades.map(({ version }) => BigInt(version)),
+      upgradeHeight: upgrades.map(({ height }) => BigInt(height)),
+    });
+    expect(state.root).toEqual(new Uint8Array(expected));
+    expect(decodeCommittee(encodeCommittee(state))).toEqual(state);
+  },
+);
 
 test.each([1, 3, 4, 5, 17])(
   "the admission root with %i members in a region is SSZ's",
