@@ -6,6 +6,7 @@ import type { ApiContext, ApiEnv } from "./context.ts";
 import {
   AccountNonce,
   AddressPath,
+  CommitteeOrders,
   json,
   jsonBody,
   OPERATOR_SECURITY,
@@ -56,6 +57,21 @@ export function installChainRoutes(app: OpenAPIHono<ApiEnv>, context: ApiContext
         { address: toHex0x(address), nonce: context.options.chain.nonce(address) },
         200,
       );
+    },
+  );
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/api/v1/committee",
+      operationId: "getCommitteeOrders",
+      tags,
+      summary: "What the oracle's committee has ordered: upgrades, and its next order's number",
+      responses: { 200: json(CommitteeOrders, "the orders") },
+    }),
+    (c) => {
+      const { committee, chainVersion } = context.options.chain.head();
+      const upgrades = committee.upgrades.map(({ version, height }) => ({ version, height }));
+      return c.json({ nextSequence: committee.nextSequence, chainVersion, upgrades }, 200);
     },
   );
   app.openapi(

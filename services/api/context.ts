@@ -122,7 +122,7 @@ async function readStatus(options: ApiOptions, readModel: ReadModel): Promise<St
   return {
     networkId: genesis.networkId,
     chainId: genesis.chainId,
-    chainVersion: genesis.chainVersion,
+    chainVersion: head.chainVersion,
     version,
     currency: genesis.currency,
     timeZone,

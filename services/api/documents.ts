@@ -15,6 +15,7 @@ export const AccountNonce = named("AccountNonce", wire.AccountNonce);
 export const ApiError = named("ApiError", wire.ApiError);
 export const BillLine = named("BillLine", wire.BillLine);
 export const BillProofAnswer = named("BillProofAnswer", wire.BillProofAnswer);
+export const CommitteeOrders = named("CommitteeOrders", wire.CommitteeOrders);
 export const DailyStatement = named("DailyStatement", wire.DailyStatement);
 export const EnergySummary = named("EnergySummary", wire.EnergySummary);
 export const Health = named("Health", wire.Health);

@@ -19,6 +19,7 @@ import {
   Status,
   WindowQuery,
 } from "./documents.ts";
+import { quarantineView } from "./quarantine-view.ts";
 import { slotDetail, slotSummary } from "./slot-views.ts";
 import { listStatements } from "./statement-views.ts";
 
@@ -83,6 +84,8 @@ function regionView(context: ApiContext, regionIndex: number): RegionShape {
   const { genesis, readModel } = context;
   const { id, name, mechanism, members, meters } = genesis.regions[regionIndex]!;
   const last = context.isShown(regionIndex) ? readModel.lastRecord(regionIndex) : null;
+  const { lanesOut, clearedSlots } = context.options.chain.head();
+  const out = lanesOut.find((lane) => lane.regionIndex === regionIndex);
   return {
     id,
     name,
@@ -98,6 +101,7 @@ function regionView(context: ApiContext, regionIndex: number): RegionShape {
         to: line.to,
         capacityWh: line.capacityWh,
       })),
+    quarantine: out === undefined ? null : quarantineView(out, { regionId: id, clearedSlots }),
   };
 }
 

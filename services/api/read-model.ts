@@ -71,7 +71,9 @@ export function createReadModel({
     const region = regions[record.regionIndex]!;
     const day = calendar.dayOf(record.slot);
     if (!region.add(record, day) || !community.shown.includes(region)) return;
-    community.peaks.add({ slot: record.slot, importWh: regionImport(record, region), day });
+    const completeSlot = completeSlotOf(community.shown);
+    const importWh = regionImport(record, region);
+    community.peaks.add({ slot: record.slot, importWh, day, completeSlot });
   };
   const stop = chain.onBlock((block) => {
     if (open === "warming") waiting.push(...block.slotRecords);
@@ -114,7 +116,7 @@ class RegionSums {
   readonly layout: RegionLayout;
   readonly tables: Readonly<Record<EnergyWindow, TotalsTable>>;
   lastRecord: SlotRecord | null = null;
-  #day: string | null = null;
+  day: string | null = null; // of the last record
   #rolledUpTo = -1; // slots up to here are in `all` from the statements
 
   constructor(layout: RegionLayout) {
@@ -136,10 +138,10 @@ class RegionSums {
     const { last, today, all } = this.tables;
     last.clear();
     last.add(record);
-    if (day !== this.#day) today.clear();
+    if (day !== this.day) today.clear();
     today.add(record);
     if (record.slot > this.#rolledUpTo) all.add(record);
-    this.#day = day;
+    this.day = day;
     this.lastRecord = record;
     return true;
   }
@@ -151,10 +153,12 @@ type Community = {
 };
 
 /**
- * What the shown regions drew at the same time. A slot's regions clear together, so a slot's sum
- * only grows until the next one begins, and the greatest sum so far is the peak so far.
+ * What the shown regions drew at the same time. A slot's regions mostly clear together, but one that
+ * was out of the market comes later, slot by slot. A slot's sum only grows, so the greatest sum so
+ * far is the peak so far; sums that can still grow are kept.
  */
 class CommunityPeaks {
+  readonly #importWh = new Map<Slot, number>(); // of slots that some region has not cleared yet
   #day: string | null = null;
   #last: Peak | null = null;
   #today: Peak | null = null;
@@ -165,17 +169,36 @@ class CommunityPeaks {
     this.#all = all;
   }
 
-  add({ slot: at, importWh, day }: { slot: Slot; importWh: number; day: MarketDay }): void {
-    const before = this.#last?.slot === at ? this.#last.importWh : 0;
-    this.#last = { slot: at, importWh: before + importWh };
-    this.#today = day.day === this.#day ? greaterPeak(this.#today, this.#last) : this.#last;
-    this.#all = greaterPeak(this.#all, this.#last);
-    this.#day = day.day;
+  /** @param added.completeSlot - no region's part of a slot up to here is still to come */
+  add(added: {
+    readonly slot: Slot;
+    readonly importWh: number;
+    readonly day: MarketDay;
+    readonly completeSlot: number;
+  }): void {
+    const { slot: at, day, completeSlot } = added;
+    const peak = { slot: at, importWh: (this.#importWh.get(at) ?? 0) + added.importWh };
+    this.#importWh.set(at, peak.importWh);
+    this.#all = greaterPeak(this.#all, peak);
+    if (this.#last === null || at >= this.#last.slot) {
+      this.#last = peak;
+      if (day.day !== this.#day) this.#today = null;
+      this.#day = day.day;
+    }
+    if (day.day === this.#day) this.#today = greaterPeak(this.#today, peak);
+    for (const known of this.#importWh.keys()) {
+      if (known <= completeSlot) this.#importWh.delete(known);
+    }
   }
 
   of(window: EnergyWindow): Peak | null {
     return { last: this.#last, today: this.#today, all: this.#all }[window];
   }
+}
+
+/** The last slot of which all of these regions have been added; -1 while one has none. */
+function completeSlotOf(regions: readonly RegionSums[]): number {
+  return Math.min(...regions.map(({ lastRecord }) => lastRecord?.slot ?? -1));
 }
 
 function regionImport(record: SlotRecord, { layout }: RegionSums): number {
@@ -231,21 +254,38 @@ async function warmUp({
     const { peak } = await cumulativeAt(statements, COMMUNITY, rolledUp.day);
     community.peaks.seed(peak);
   }
+  const completeSlot = completeSlotOf(community.shown);
   for (const [at, wh] of [...importWh].sort(([one], [two]) => one - two)) {
-    community.peaks.add({ slot: at, importWh: wh, day: calendar.dayOf(at) });
+    community.peaks.add({ slot: at, importWh: wh, day: calendar.dayOf(at), completeSlot });
   }
+}
+
+/** A region that lags behind, being out of the market, has no part in a window that it missed. */
+function presentIn(regions: readonly RegionSums[], window: EnergyWindow): readonly RegionSums[] {
+  if (window === "all") return regions;
+  const slotOf = ({ lastRecord }: RegionSums) => lastRecord?.slot ?? -1;
+  const last = Math.max(...regions.map(slotOf));
+  const newest = regions.find((region) => slotOf(region) === last);
+  return regions.filter((region) => {
+    return window === "last" ? slotOf(region) === last : region.day === newest?.day;
+  });
 }
 
 function communitySummary(
   { shown, peaks }: Community,
   { window, slotS }: { window: EnergyWindow; slotS: number },
 ): EnergySummary | null {
-  if (shown.length === 0) return null;
-  const metered = shown.some((region) => region.layout.hasProduction.includes(true));
-  const rows = shown.map((region) => region.tables[window].row(null));
+  const present = presentIn(shown, window);
+  // A region that is missing must not show what those beside it draw.
+  const together = regionsShownTogether(present.map(({ layout }) => layout));
+  const summed = present.filter(({ layout }) => together.includes(layout));
+  if (summed.length === 0) return null;
+  const metered = summed.some((region) => region.layout.hasProduction.includes(true));
+  const rows = summed.map((region) => region.tables[window].row(null));
+  const peak = summed.length === present.length ? peaks.of(window) : null;
   return energySummary({
     window,
-    totals: groupTotals(rows, peaks.of(window)),
+    totals: groupTotals(rows, peak),
     production: metered ? "metered" : "none",
     slotS,
   });

@@ -14,13 +14,18 @@
  * 7. A block without transactions MUST leave the app hash unchanged unless its time makes
  *    something due, or the application has work left over from earlier blocks; and a run of such
  *    blocks at one time MUST come to an end of that work, since ordering makes them until it does.
+ * 8. Ordering MUST NOT make or execute a block of another version than `info().nextVersion`, nor any
+ *    where the application does not know that version: it stops before it (`upgrade_required`).
  */
 import type { UnixSeconds } from "../primitives/units.ts";
 import type { SlotRecord } from "../wire/slot-record.ts";
+import type { LaneFailure } from "./lane-executor.ts";
+import type { NextVersion } from "./versions.ts";
 
 export type Info = {
   readonly lastBlockHeight: number; // 0 before block 1
   readonly lastBlockAppHash: Uint8Array; // empty before initChain
+  readonly nextVersion: NextVersion; // CometBFT's app_version
 };
 
 export type TransactionResult = {
@@ -38,6 +43,7 @@ export type Finalized = {
   readonly results: readonly TransactionResult[]; // same count and order as the transactions
   readonly appHash: Uint8Array; // 32 B
   readonly slotRecords: readonly SlotRecord[]; // what this block cleared, by (slot, region)
+  readonly laneFailures: readonly LaneFailure[]; // lanes that this block quarantined, for the alarm
 };
 
 /** A key and its new value, or null to delete. Keys are built in `store-keys.ts` only. */

@@ -9,14 +9,35 @@ import type { SlotRecord } from "../wire/slot-record.ts";
 import type { Limits } from "../wire/transaction.ts";
 import type { TransactionResult } from "./abci.ts";
 import type { ForwardOrder, HeldPosition } from "./forward-state.ts";
+import type { LaneFailure } from "./lane-executor.ts";
 import type { EntryRecord } from "./payment-entries.ts";
+import type { Quarantine } from "./quarantine-state.ts";
+import type { Upgrade } from "./versions.ts";
 
 export type ChainHead = {
   readonly height: number;
   readonly timeS: UnixSeconds;
   readonly appHash: Uint8Array; // after `height`
-  readonly clearedSlots: number; // slots cleared since genesis (the same for every region)
+  /** Slots cleared since genesis by the regions in the market; one that is out may lag behind. */
+  readonly clearedSlots: number;
   readonly lastClearedSlot: Slot | null;
+  /** The last slot that every region has cleared: no record up to it is still to come. */
+  readonly lastCompleteSlot: Slot | null;
+  readonly lanesOut: readonly LaneOut[]; // regions that are not in the market, rising
+  readonly chainVersion: number; // of the next block
+  readonly committee: CommitteeView;
+};
+
+/** A region whose lane was quarantined and is not back in the market. */
+export type LaneOut = Quarantine & {
+  readonly regionIndex: number;
+  readonly clearedSlots: number; // since genesis
+};
+
+/** What the committee has ordered. */
+export type CommitteeView = {
+  readonly nextSequence: number; // of the next order
+  readonly upgrades: readonly Upgrade[]; // rising; the last may be still to come
 };
 
 /** What a forward auction left of a member's orders, until the slot settles. */
@@ -25,6 +46,8 @@ export type OpenPosition = HeldPosition & { readonly priceUcPerWh: number };
 /** One region's committed state, copied: the caller may keep it. */
 export type LaneView = {
   readonly reportedSlot: Slot | null; // last slot whose report is on the chain, cleared or pending
+  readonly clearedSlots: number; // since genesis
+  readonly quarantine: Quarantine | null; // null: in the market
   readonly limits: readonly Limits[]; // by member index, in force now
   readonly pendingLimits: readonly ({ readonly fromSlot: Slot; readonly limits: Limits } | null)[];
   readonly memberBalanceUc: readonly MicroCents[];
@@ -50,6 +73,7 @@ export type CommittedBlock = {
   readonly appHash: Uint8Array; // after this block
   readonly results: readonly TransactionResult[];
   readonly slotRecords: readonly SlotRecord[];
+  readonly laneFailures: readonly LaneFailure[]; // lanes that this block quarantined
 };
 
 /** Sibling hashes from a bill to the app hash, and where the header that proves it stands. */

@@ -22,11 +22,13 @@ import { readForward } from "./forward-book.ts";
 import { clearedSlots, laneView, reportedSlots } from "./lane.ts";
 import { type LaneExecutor, sequentialExecutor } from "./lane-executor.ts";
 import { readPost } from "./message-post.ts";
+import { quarantineOf } from "./quarantine-state.ts";
 import { createRules, type Rules } from "./rules.ts";
-import { type ChainState, genesisState } from "./state.ts";
+import { type ChainState, dueVersion, genesisState } from "./state.ts";
 import { type Applied, applyBlock } from "./state-transition.ts";
 import { headChange, loadState } from "./stored-state.ts";
 import { judgeTransaction } from "./transactions.ts";
+import { createEditions, upgradeRequired, VERSIONS, type VersionTable } from "./versions.ts";
 
 /** The application with its read side: what `ordering` needs to answer as a ChainReader. */
 export type MarketApplication = Application & {
@@ -39,28 +41,42 @@ export type MarketApplication = Application & {
 /**
  * @param stored - all records whose key is a state key (`store-keys.ts`); others are ignored
  * @param executor - who runs the lanes; the default runs them one after another
+ * @param versions - the chain versions that it can execute
  * @throws GridError database_corrupt, genesis_mismatch, or config_invalid for keys in genesis
  */
 export function createApplication({
   genesis,
   stored,
   executor = sequentialExecutor,
+  versions = VERSIONS,
 }: {
   genesis: Genesis;
   stored: ReadonlyMap<string, Uint8Array>;
-  executor?: LaneExecutor;
+  executor?: LaneExecutor | undefined;
+  versions?: VersionTable | undefined;
 }): MarketApplication {
-  const rules = createRules(genesis);
+  const editions = createEditions(createRules(genesis), versions);
+  const { first: rules } = editions;
   const certifies = createCertificateCheck(rules);
   const members = createMemberReader();
   let committed: ChainState = loadState(rules, stored) ?? genesisState(rules);
   let initialised = committed.height > 0;
   let finalized: Applied | null = null;
+  const nextHeight = () => committed.height + 1;
+  const nextVersion = () => dueVersion(rules, committed, nextHeight());
+  /** @throws GridError upgrade_required */
+  const nextRules = () => {
+    const version = nextVersion();
+    const edition = editions.of(version);
+    if (edition === null) throw upgradeRequired({ version, height: nextHeight() });
+    return edition;
+  };
 
   return {
     info: () => ({
       lastBlockHeight: committed.height,
       lastBlockAppHash: initialised ? committed.appHash : new Uint8Array(0),
+      nextVersion: { version: nextVersion(), isKnown: editions.of(nextVersion()) !== null },
     }),
     initChain() {
       assert(committed.height === 0, "a chain starts once");
@@ -72,20 +88,27 @@ export function createApplication({
       const state = judgedState(committed);
       // Before block 1 there is no time yet: it may come before genesis time.
       const notBeforeS = committed.height === 0 ? (0 as UnixSeconds) : committed.timeS;
-      return judgeTransaction({ rules, certifies, members, state, timeS: null, notBeforeS }, bytes)
-        .result;
+      // Under an unknown version no block comes any more: whatever it says, it waits.
+      const next = { rules: editions.of(nextVersion()) ?? rules, height: nextHeight() };
+      const judge = { ...next, certifies, members, state, timeS: null, notBeforeS };
+      return judgeTransaction(judge, bytes).result;
     },
-    prepareProposal: (block) => ({ transactions: fitting(block.transactions) }),
+    prepareProposal: (block) => {
+      nextRules();
+      return { transactions: fitting(block.transactions) };
+    },
     processProposal: (block) => {
-      const reason = proposalFault(committed, block);
+      const version = nextVersion();
+      const isKnown = editions.of(version) !== null;
+      const reason = isKnown ? proposalFault(committed, block) : `chain version ${version} is due`;
       return { accept: reason === "", reason };
     },
     finalizeBlock(block): Finalized {
       finalized = null; // a block that fails must not leave an earlier one to commit
-      const applied = applyBlock({ rules, certifies, members, executor, state: committed, block });
-      finalized = applied;
-      const { results, slotRecords, state } = applied;
-      return { results, appHash: state.appHash, slotRecords };
+      const parts = { rules: nextRules(), certifies, members, executor, state: committed, block };
+      finalized = applyBlock(parts);
+      const { results, slotRecords, laneFailures, state } = finalized;
+      return { results, appHash: state.appHash, slotRecords, laneFailures };
     },
     commit() {
       assert(finalized !== null, "commit follows finalizeBlock");
@@ -109,6 +132,7 @@ function judgedState(state: ChainState) {
     inFlight: readPost((r) => state.lanes[r]!.messages).inFlight,
     nonce: ({ regionIndex, memberIndex }: { regionIndex: number; memberIndex: number }) =>
       state.nonces[regionIndex]!.column[memberIndex]!,
+    committee: state.committee,
   };
 }
 
@@ -141,13 +165,24 @@ function proposalFault(state: ChainState, { height, timeS, transactions }: Block
 }
 
 function headOf(rules: Rules, state: ChainState): ChainHead {
-  const cleared = clearedSlots(state.lanes[0]!);
+  const cleared = state.lanes.map(clearedSlots);
+  const front = Math.max(...cleared);
+  const lastOf = (slots: number) => (slots === 0 ? null : ((rules.firstSlot + slots - 1) as Slot));
+  const { executedOrders, upgrades } = state.committee;
   return {
     height: state.height,
     timeS: state.timeS,
     appHash: state.appHash,
-    clearedSlots: cleared,
-    lastClearedSlot: cleared === 0 ? null : ((rules.firstSlot + cleared - 1) as Slot),
+    clearedSlots: front,
+    lastClearedSlot: lastOf(front),
+    lastCompleteSlot: lastOf(Math.min(...cleared)),
+    lanesOut: state.lanes.flatMap((lane, regionIndex) => {
+      const quarantine = quarantineOf(lane);
+      if (quarantine === null) return [];
+      return [{ ...quarantine, regionIndex, clearedSlots: cleared[regionIndex]! }];
+    }),
+    chainVersion: dueVersion(rules, state, state.height + 1),
+    committee: { nextSequence: executedOrders + 1, upgrades },
   };
 }
 

@@ -79,7 +79,7 @@ export function verifyCertificate(
 }
 
 /** Keys of the members whose bits are set; null where a bit names nobody. */
-function signersOf(signers: number, publicKeys: readonly Uint8Array[]): Uint8Array[] | null {
+export function signersOf(signers: number, publicKeys: readonly Uint8Array[]): Uint8Array[] | null {
   const keys: Uint8Array[] = [];
   for (let m = 0; m < COMMITTEE_MEMBERS_MAX; m++) {
     if (Math.floor(signers / 2 ** m) % 2 === 0) continue;

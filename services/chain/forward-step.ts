@@ -8,6 +8,9 @@
  * are netted first. Regions under the uniform price couple over the lines, at their full capacity;
  * the others clear alone. Ties at the margin go to the earlier order. The witness is asserted.
  * Nothing is paid: positions, prices and flows wait for delivery.
+ *
+ * A lane that is out of the market takes no part: its orders go with the gate, untraded, and lines
+ * to it carry nothing.
  */
 import { type Coupling, couple } from "../market/coupling.ts";
 import { BID, createOrderColumns, type OrderColumns, pushOrder } from "../market/orders.ts";
@@ -19,7 +22,8 @@ import type { ForwardPosition } from "../settlement/forward.ts";
 import type { LineFlow } from "../wire/slot-record.ts";
 import type { HeldSlot } from "./forward-book.ts";
 import type { ForwardOrder } from "./forward-state.ts";
-import type { Rules } from "./rules.ts";
+import { takesPart } from "./quarantine-state.ts";
+import type { ForwardRules, Rules } from "./rules.ts";
 import type { Draft } from "./state.ts";
 
 /** The last slot whose gate has closed at `timeS`: its start is at most `gateClosureS` away. */
@@ -38,13 +42,15 @@ export function holdForwardAuctions(rules: Rules, draft: Draft, timeS: UnixSecon
 type Brought = { readonly orders: readonly ForwardOrder[]; readonly columns: OrderColumns };
 
 function holdAuction(rules: Rules, draft: Draft, slot: Slot): void {
-  const brought = rules.regions.map((_, r) => bring(draft.forward(r).orders(slot)));
+  const present = rules.regions.map((_, r) => takesPart(draft.lane(r)));
+  const brought = present.map((isIn, r) => bring(isIn ? draft.forward(r).orders(slot) : []));
   const regions = brought.map(({ columns }) => columns);
-  const { lines } = rules.forward;
+  const grid = gridBetween(rules.forward, present);
+  const { lines } = grid;
   const coupling = couple({ regions, lines });
   assert(checkWitness({ regions, lines, coupling }) === null, "a forward auction has its witness");
   rules.regions.forEach((_, r) => {
-    const outcome = outcomeOf(rules, coupling, { regionIndex: r, brought: brought[r]! });
+    const outcome = outcomeOf(grid, coupling, { regionIndex: r, brought: brought[r]! });
     if (outcome === null && draft.forward(r).orderCount(slot) === 0) return;
     draft.ownForward(r).close(slot, outcome);
   });
@@ -62,15 +68,27 @@ function bring(orders: readonly ForwardOrder[]): Brought {
   return { orders: rest, columns };
 }
 
+/** Lines between regions that are in the market. */
+type Grid = Pick<ForwardRules, "lines" | "genesisLine">;
+
+function gridBetween({ lines, genesisLine }: ForwardRules, present: readonly boolean[]): Grid {
+  if (!present.includes(false)) return { lines, genesisLine };
+  const open = lines.map(({ from, to }) => present[from]! && present[to]!);
+  return {
+    lines: lines.filter((_, l) => open[l]),
+    genesisLine: genesisLine.filter((_, l) => open[l]),
+  };
+}
+
 function outcomeOf(
-  rules: Rules,
+  grid: Grid,
   coupling: Coupling,
   { regionIndex, brought }: { readonly regionIndex: number; readonly brought: Brought },
 ): HeldSlot | null {
   const { priceUcPerWh, fillWh } = coupling.clearings[regionIndex]!;
   if (priceUcPerWh === null) return null;
   const positions = positionsOf(brought.orders, fillWh);
-  return { priceUcPerWh, positions, flows: flowsAt(rules, coupling, regionIndex) };
+  return { priceUcPerWh, positions, flows: flowsAt(grid, coupling, regionIndex) };
 }
 
 function positionsOf(orders: readonly ForwardOrder[], fillWh: Float64Array): ForwardPosition[] {
@@ -88,11 +106,11 @@ function positionsOf(orders: readonly ForwardOrder[], fillWh: Float64Array): For
 }
 
 /** Of the lines that touch the region and carry something, by genesis line. */
-function flowsAt({ forward }: Rules, coupling: Coupling, regionIndex: number): LineFlow[] {
-  return forward.lines.flatMap(({ from, to }, l) => {
+function flowsAt(grid: Grid, coupling: Coupling, regionIndex: number): LineFlow[] {
+  return grid.lines.flatMap(({ from, to }, l) => {
     const energyWh = coupling.flowWh[l]!;
     if (energyWh === 0 || (from !== regionIndex && to !== regionIndex)) return [];
     const rentUc = coupling.rentUc[l]! as MicroCents;
-    return [{ lineIndex: forward.genesisLine[l]!, energyWh, rentUc }];
+    return [{ lineIndex: grid.genesisLine[l]!, energyWh, rentUc }];
   });
 }

@@ -11,8 +11,15 @@ import { HISTORY_DEPTH } from "./light-client/paths.ts";
 
 const CHUNK_BYTES = 32;
 
-/** Slots since genesis whose report is on the chain, and slots cleared. */
-export const COUNTER = { reported: 0, cleared: 1 } as const;
+/**
+ * Slots since genesis whose report is on the chain, slots cleared, and whether the lane takes part
+ * in the market (`quarantine-state.ts`).
+ */
+export const COUNTER = {
+  ...{ reported: 0, cleared: 1 },
+  ...{ standing: 2, quarantineSlot: 3, quarantineStep: 4 },
+} as const;
+const COUNTERS = 5;
 
 export type LaneColumns = {
   readonly memory: SharedArrayBuffer;
@@ -44,7 +51,7 @@ function columnOffsets({ memberCount, meterCount }: LaneSize) {
     return start;
   };
   const offsets = {
-    counters: place(16),
+    counters: place(8 * COUNTERS),
     memberUc: place(8 * memberCount),
     institutionUc: place(8 * INSTITUTIONS.length),
     minSell: place(4 * memberCount),
@@ -66,7 +73,7 @@ export function laneColumns(memory: SharedArrayBuffer, size: LaneSize): LaneColu
   const { memberCount: members, meterCount: meters } = size;
   return {
     memory,
-    counters: new BigUint64Array(memory, at.counters, 2),
+    counters: new BigUint64Array(memory, at.counters, COUNTERS),
     memberUc: new BigInt64Array(memory, at.memberUc, members),
     institutionUc: new BigInt64Array(memory, at.institutionUc, INSTITUTIONS.length),
     minSellUcPerWh: new Int32Array(memory, at.minSell, members),

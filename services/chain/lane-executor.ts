@@ -30,7 +30,8 @@ import { type LaneStateParts, laneStateRoot } from "./lane-root.ts";
 import { growHistory } from "./receipts-history.ts";
 import type { LaneRules, Rules } from "./rules.ts";
 
-export type LaneStep = "open" | "close" | "root";
+/** The market step counts as a lane's where that lane clears on its own. */
+export type LaneStep = "open" | "market" | "close" | "root";
 
 /** A bug in one lane: an invariant that one of its steps broke. */
 export type LaneFailure = {

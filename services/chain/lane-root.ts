@@ -16,6 +16,7 @@
  *     settledExportWh:        List[uint64, 2^16]
  *     forward:                ForwardState           `forward-state.ts`
  *     messages:               MessageState           `message-state.ts`
+ *     quarantine:             Quarantine             `quarantine-state.ts`
  *   }
  *
  * SSZ packs a list of numbers as its bytes lie in memory, so each list is hashed in place.
@@ -26,6 +27,7 @@ import { concatBytes } from "../primitives/bytes.ts";
 import { MEMBERS_PER_REGION_MAX, METERS_PER_REGION_MAX } from "../primitives/limits.ts";
 import type { Lane } from "./lane.ts";
 import { chunksOf } from "./lane-columns.ts";
+import { quarantineRoot } from "./quarantine-state.ts";
 
 /** [fork] Reports of one region that wait for other regions': five days of quarter hours. */
 export const PENDING_REPORTS_PER_LANE_MAX = 512;
@@ -66,6 +68,7 @@ export function laneStateRoot(lane: LaneStateParts): Uint8Array {
     listRoot(columns.settledExportWh, meters),
     lane.forward.root,
     lane.messages.root,
+    quarantineRoot(columns),
   ]);
   return merkleRoot(chunks, FIELDS);
 }

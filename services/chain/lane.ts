@@ -21,10 +21,11 @@ import {
   laneColumns,
 } from "./lane-columns.ts";
 import { EMPTY_MESSAGES, type MessageState } from "./message-state.ts";
+import { isWholeQuarantine, quarantineOf } from "./quarantine-state.ts";
 import { corruptRecord, openRecord, sealRecord } from "./sealed-record.ts";
 import { laneKey } from "./store-keys.ts";
 
-/** A report on the chain whose slot waits for other regions. */
+/** A report on the chain whose slot has not cleared: others lack theirs, or the lane is out. */
 export type PendingReport = {
   readonly hash: Uint8Array; // 32 B, SHA-256 of the bytes
   readonly bytes: Uint8Array;
@@ -106,6 +107,7 @@ export function decodeLane(parts: {
   if (reportedSlots(lane) - clearedSlots(lane) !== parts.pending.length) {
     return corruptRecord(key, "does not match its pending reports");
   }
+  if (!isWholeQuarantine(lane.columns)) return corruptRecord(key, "has no known standing");
   return lane;
 }
 
@@ -120,6 +122,8 @@ export function laneView(lane: Lane, firstSlot: Slot): LaneView {
   const members = Array.from(columns.memberUc, (_, m) => m);
   return {
     reportedSlot: reported === 0 ? null : ((firstSlot + reported - 1) as Slot),
+    clearedSlots: clearedSlots(lane),
+    quarantine: quarantineOf(lane),
     limits: members.map((m) => ({
       minSellUcPerWh: columns.minSellUcPerWh[m]!,
       maxBuyUcPerWh: columns.maxBuyUcPerWh[m]!,

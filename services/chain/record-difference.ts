@@ -14,7 +14,7 @@ import { laneSize } from "./lane.ts";
 import { laneBytes, laneColumns } from "./lane-columns.ts";
 import { ENTRY_FIELDS } from "./payment-entries.ts";
 import { openRecord } from "./sealed-record.ts";
-import { HEAD_KEY, placeOfKey } from "./store-keys.ts";
+import { COMMITTEE_KEY, HEAD_KEY, placeOfKey } from "./store-keys.ts";
 
 /** Values as text; `(absent)` where one side has none. */
 export type Difference = {
@@ -28,6 +28,7 @@ const WHOLE = "(whole record)";
 const MESSAGES_FIELDS = ["inbox", "sent", "taken", "outboxLength", "outboxFrontier"];
 const MESSAGE_FIELDS = ["source", "destination", "seq", "kind", "payload"];
 const PAIR_FIELDS = ["region", "nextSeq"];
+const COMMITTEE_FIELDS = ["executedOrders", "upgrades"];
 const HEAD_FIELDS = ["genesisHash", "height", "timeS", "appHash"];
 /** Longer byte strings are columns: they are compared element by element. */
 const HASH_BYTES_MAX = 64;
@@ -64,6 +65,7 @@ function readRecord(genesis: Genesis, key: string, bytes: Uint8Array): unknown {
   if (place?.family === "slot") return readSlotRecord(bytes);
   const value = openRecord(key, bytes);
   if (key === HEAD_KEY) return named(HEAD_FIELDS, value);
+  if (key === COMMITTEE_KEY) return named(COMMITTEE_FIELDS, value);
   if (place?.family === "lane") return readLane(genesis, place.regionIndex, value);
   if (place?.family === "pending" && value instanceof Uint8Array) return decodeReport(value);
   if (place?.family === "proof") return named(["slotIndex", "nodes"], value);

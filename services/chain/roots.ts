@@ -4,12 +4,14 @@
  *   Container {
  *     lanes:     List[Container {state: Root, receipts: Root, outbox: Root}, 2^10]   by region
  *     admission: Root
+ *     committee: Root
  *   }
  *
  * `state` is `laneStateRoot`; `receipts` is the root of all slots' receipts roots since genesis
  * (`receipts-history.ts`); `outbox` is the root of all messages that the lane ever sent
- * (`message-state.ts`); `admission` is `admissionRoot`. A part that a later version of the chain
- * brings (the members' law) is absent, not zero.
+ * (`message-state.ts`); `admission` is `admissionRoot`, `committee` the root of
+ * `committee-state.ts`. A part that a later version of the chain brings (the members' law) is
+ * absent, not zero.
  */
 import { hashPairs, sha256 } from "../crypto/hash.ts";
 import { type MerkleLevels, merkleLevels, mixInLength, proofFromLevels } from "../crypto/merkle.ts";
@@ -32,20 +34,25 @@ export type AppTree = {
   proof(regionIndex: number): Uint8Array[];
 };
 
-export function appTree(lanes: readonly LaneRoots[], admission: Uint8Array): AppTree {
+export function appTree(
+  lanes: readonly LaneRoots[],
+  { admission, committee }: { readonly admission: Uint8Array; readonly committee: Uint8Array },
+): AppTree {
   const fields = concatBytes(
     lanes.flatMap(({ state, receipts, outbox }) => [state, receipts, outbox, PADDING]),
   );
   const levels: MerkleLevels = merkleLevels(hashPairs(hashPairs(fields)), REGIONS_MAX);
   const lanesRoot = mixInLength(levels[levels.length - 1]!, lanes.length);
+  const beside = sha256(committee, PADDING);
   return {
-    appHash: sha256(lanesRoot, admission),
+    appHash: sha256(sha256(lanesRoot, admission), beside),
     proof: (regionIndex) => [
       lanes[regionIndex]!.state,
       sha256(lanes[regionIndex]!.outbox, PADDING),
       ...proofFromLevels(levels, regionIndex),
       lengthChunk(lanes.length),
       admission,
+      beside,
     ],
   };
 }

@@ -22,6 +22,7 @@ import {
   oracleQuorum,
 } from "../wire/genesis.ts";
 import { createDirectory, type Directory } from "./admission.ts";
+import { VERSIONS, type VersionRules } from "./versions.ts";
 
 export type RegionRules = {
   readonly roster: Roster;
@@ -66,6 +67,8 @@ export type LaneRules = Pick<Rules, "lines" | "retailer"> & {
 export type LaneRegion = Omit<RegionRules, "gridMembers">;
 
 export type Rules = {
+  readonly version: number; // of the chain, that these rules belong to
+  readonly byVersion: VersionRules; // what differs from version to version
   readonly genesis: Genesis;
   readonly genesisHash: Uint8Array;
   readonly firstSlot: Slot; // starts at genesis time
@@ -83,11 +86,18 @@ export type Rules = {
   };
 };
 
-/** @throws GridError config_invalid where a key of genesis cannot be trusted */
+/**
+ * The rules under the version of genesis (`versions.ts` makes those of the others).
+ *
+ * @throws GridError config_invalid where a key of genesis cannot be trusted
+ */
 export function createRules(genesis: Genesis): Rules {
   const market = marketRules(genesis);
   const indexOfRegion = new Map(genesis.regions.map(({ id }, r) => [id, r]));
+  const version = genesis.chainVersion;
   return {
+    version,
+    byVersion: VERSIONS.get(version)!,
     genesis,
     genesisHash: genesisHash(genesis),
     firstSlot: slotAt(genesis.genesisTimeS as UnixSeconds, genesis.slotS),

@@ -8,17 +8,20 @@
  * The draft changes only when every lane has come through: a slot in which a lane failed leaves no
  * trace but the list of who failed, and may be cleared again without them.
  */
-import { assert } from "../primitives/errors.ts";
+import { assert, InvariantError } from "../primitives/errors.ts";
 import type { Slot } from "../primitives/units.ts";
 import type { SlotRecord } from "../wire/slot-record.ts";
 import {
+  attempt,
   type Brought,
   failuresOf,
   type LaneExecutor,
   type LaneFailure,
+  type LaneOutcome,
   valuesOf,
 } from "./lane-executor.ts";
 import { clearMarket } from "./market-step.ts";
+import { waitingUc } from "./outstanding.ts";
 import type { Rules } from "./rules.ts";
 import type { Draft } from "./state.ts";
 
@@ -47,12 +50,13 @@ export function clearSlot(parts: {
   const unopened = failuresOf(opened.brought);
   if (unopened.length > 0) return { failed: unopened };
   const brought = valuesOf(opened.brought);
-  const market = clearMarket(rules, brought);
-  const outcomes = opened.close(market.answers);
+  const market = attemptMarket(rules, slot, brought);
+  if ("failure" in market) return { failed: [market.failure] };
+  const outcomes = opened.close(market.value.answers);
   const unclosed = failuresOf(outcomes);
   if (unclosed.length > 0) return { failed: unclosed };
   const closed = valuesOf(outcomes);
-  const fault = market.check(closed.map(({ cleared }) => cleared));
+  const fault = market.value.check(closed.map(({ cleared }) => cleared));
   assert(fault === null, "a clearing passes its witness");
   let neighboursUc = 0n;
   for (const { regionIndex, lane, record } of closed) {
@@ -65,20 +69,36 @@ export function clearSlot(parts: {
 }
 
 /**
- * What lanes that take part hold of forward flows to and from lanes that do not: those settle their
- * end with a slot of their own. Zero where every region takes part.
+ * What lanes that take part settle of forward flows to and from lanes that do not: those settle
+ * their end with a slot of their own. Zero where every region takes part.
  */
-function owedByAbsentUc({ lines }: Rules, brought: readonly Brought[]): bigint {
+function owedByAbsentUc(rules: Rules, brought: readonly Brought[]): bigint {
   const present = new Set(brought.map(({ regionIndex }) => regionIndex));
   let owedUc = 0n;
   for (const { regionIndex, held } of brought) {
-    for (const { lineIndex, energyWh, rentUc } of held?.flows ?? []) {
-      const { from, to, feeUcPerWh } = lines[lineIndex]!;
-      if (present.has(from) && present.has(to)) continue;
-      const energyUc = BigInt(held!.priceUcPerWh) * BigInt(energyWh);
-      if (from === regionIndex) owedUc -= energyUc;
-      else owedUc += energyUc - BigInt(feeUcPerWh) * BigInt(energyWh) - rentUc;
-    }
+    if (held === null) continue;
+    owedUc += waitingUc(rules, { regionIndex, held }, (other) => !present.has(other));
   }
   return owedUc;
+}
+
+/**
+ * The market step. Where one lane clears on its own a failure is that lane's; else nobody can tell
+ * whose it is, and the block fails.
+ */
+function attemptMarket(
+  rules: Rules,
+  slot: Slot,
+  brought: readonly Brought[],
+): LaneOutcome<ReturnType<typeof clearMarket>> {
+  const [only] = brought;
+  if (brought.length === 1) return attempt(only!, "market", () => clearMarket(rules, brought));
+  try {
+    return { value: clearMarket(rules, brought) };
+  } catch (cause) {
+    if (!(cause instanceof InvariantError)) throw cause;
+    const regions = brought.length;
+    const message = `market step of slot ${slot} over ${regions} regions: ${cause.message}`;
+    throw new InvariantError(message, { cause });
+  }
 }

@@ -5,7 +5,8 @@
  *   delivery    each lane consumes messages that earlier blocks sent it (`message-step.ts`)
  *   signatures  of all transactions, in any order (`admission-facts.ts`)
  *   admission   each transaction in order: judged, then its effect on the draft
- *   due slots   every slot that all regions have reported, in order (`slot-step.ts`)
+ *   due slots   every slot that all regions in the market have reported, in order
+ *               (`due-slots.ts`); a region in which a step fails is quarantined
  *   post        what was sent goes into outboxes, and into inboxes for a later block
  *   roots       of what was written; then the app hash
  *
@@ -14,27 +15,32 @@
  * root unless its time has reached the gate of a slot with orders, or messages were in flight.
  */
 import { assert } from "../primitives/errors.ts";
-import type { Slot, UnixSeconds } from "../primitives/units.ts";
+import type { Slot } from "../primitives/units.ts";
 import { encodeSlotRecord, type SlotRecord } from "../wire/slot-record.ts";
 import type { Block, StoreChange, TransactionResult } from "./abci.ts";
 import { encodeNonces, type Nonces, rootedNonces } from "./admission.ts";
 import { learnSignatures, type MemberReader } from "./admission-facts.ts";
 import type { CertificateCheck } from "./certificates.ts";
+import { executeCommitteeOrder } from "./committee-orders.ts";
+import { encodeCommittee } from "./committee-state.ts";
+import { clearDueSlots } from "./due-slots.ts";
 import { encodeForward } from "./forward-state.ts";
 import { holdForwardAuctions } from "./forward-step.ts";
-import { clearedSlots, encodeLane, type Lane, reportedSlots, withReport } from "./lane.ts";
-import { type LaneExecutor, laneError, type RootedLane, valuesOf } from "./lane-executor.ts";
+import { clearedSlots, encodeLane, type Lane, withReport } from "./lane.ts";
+import { type LaneExecutor, type LaneFailure, type RootedLane, valuesOf } from "./lane-executor.ts";
 import { encodeMessages } from "./message-state.ts";
 import { assertConserved, deliverMessages } from "./message-step.ts";
+import { assertShared } from "./outstanding.ts";
 import { encodeEntries } from "./payment-entries.ts";
 import { executePayment } from "./payments.ts";
 import { encodeReceiptsPath } from "./proofs.ts";
+import { takesPart } from "./quarantine-state.ts";
 import type { LaneRoots } from "./roots.ts";
 import type { Rules } from "./rules.ts";
-import { clearSlot } from "./slot-step.ts";
-import { type ChainState, createDraft, type Draft, stateTree } from "./state.ts";
+import { type ChainState, createDraft, type Draft, dueVersion, stateTree } from "./state.ts";
 import {
   admissionKey,
+  COMMITTEE_KEY,
   entryKey,
   forwardKey,
   laneKey,
@@ -50,11 +56,15 @@ export type Applied = {
   readonly state: ChainState;
   readonly results: readonly TransactionResult[];
   readonly slotRecords: readonly SlotRecord[]; // by (slot, region)
+  readonly laneFailures: readonly LaneFailure[]; // each quarantined its lane
   /** All records that changed but the head's. Encoded when asked for: at commit, and only there. */
   changes(): StoreChange[];
 };
 
-/** @throws InvariantError on a bug; `state` is untouched then as ever */
+/**
+ * @param parts.rules - under the chain version that is in force at the block's height
+ * @throws InvariantError on a bug that is no single lane's; `state` is untouched then as ever
+ */
 export function applyBlock(parts: {
   readonly rules: Rules;
   readonly certifies: CertificateCheck;
@@ -64,46 +74,54 @@ export function applyBlock(parts: {
   readonly block: Block;
 }): Applied {
   const { rules, certifies, members, executor, state, block } = parts;
+  const { height } = block;
   assert(block.height === state.height + 1, "blocks come in order");
   assert(state.height === 0 || block.timeS >= state.timeS, "a block's time never falls");
+  assert(rules.version === dueVersion(rules, state, height), "a block has its version's rules");
   const draft = createDraft(state);
   const { timeS } = block;
   holdForwardAuctions(rules, draft, timeS);
-  const regions = rules.regions.map((_, r) => r);
+  // What was sent to a lane that is out waits for it.
+  const regions = rules.regions.flatMap((_, r) => (takesPart(draft.lane(r)) ? [r] : []));
   deliverMessages(draft, regions);
   learnSignatures({ ...parts, transactions: block.transactions });
-  const judge = { rules, certifies, members, state: draft, timeS, notBeforeS: timeS };
+  const judge = { rules, certifies, members, state: draft, height, timeS, notBeforeS: timeS };
   const results = block.transactions.map((bytes) => {
     const verdict = judgeTransaction(judge, bytes);
-    if (verdict.effect !== null) execute(rules, draft, verdict.effect, timeS);
+    if (verdict.effect !== null) execute(rules, draft, verdict.effect, block);
     return verdict.result;
   });
-  const slotRecords = clearDueSlots({ rules, executor, draft, height: block.height });
+  const due = clearDueSlots({ rules, executor, draft, height });
+  const slotRecords = due.records;
   draft.sealForward();
   draft.sealMessages();
   const before = (r: number) => state.lanes[r]!;
   assertConserved({ before, written: draft.lanes(), records: slotRecords });
+  const lanes = state.lanes.map((_, r) => draft.lane(r));
+  assertShared({ rules, before: state.lanes, after: lanes, records: slotRecords });
   const rooted = rootLanes({ rules, executor, draft, before: state, records: slotRecords });
   const laneRoots = rootsOf(state, draft, rooted);
   const nonces = noncesOf(state, draft);
-  const tree = stateTree(laneRoots, nonces);
+  const { committee } = draft;
+  const tree = stateTree({ laneRoots, nonces, committee });
+  const { appHash } = tree;
   const after: ChainState = {
-    height: block.height,
-    timeS,
-    lanes: state.lanes.map((_, r) => draft.lane(r)),
-    laneRoots,
-    nonces,
-    appHash: tree.appHash,
+    ...{ height, timeS, lanes: state.lanes.map((_, r) => draft.lane(r)), laneRoots, nonces },
+    ...{ committee, appHash },
   };
   const changes = () => [
     ...stateChanges(state, after, draft),
     ...entryChanges(draft, block),
     ...recordChanges(rules, slotRecords, rooted, tree.proof),
   ];
-  return { state: after, results, slotRecords, changes };
+  return { state: after, results, slotRecords, laneFailures: due.failures, changes };
 }
 
-function execute(rules: Rules, draft: Draft, effect: Effect, timeS: UnixSeconds): void {
+function execute(rules: Rules, draft: Draft, effect: Effect, { height, timeS }: Block): void {
+  if (effect.kind === "committee") {
+    draft.setCommittee(executeCommitteeOrder(draft, effect.act, height));
+    return;
+  }
   if (effect.kind === "report") {
     const lane = draft.ownLane(effect.regionIndex);
     draft.setLane(effect.regionIndex, withReport(lane, effect.report));
@@ -130,26 +148,6 @@ function execute(rules: Rules, draft: Draft, effect: Effect, timeS: UnixSeconds)
   columns.pendingMinSellUcPerWh[place.memberIndex] = limits.minSellUcPerWh;
   columns.pendingMaxBuyUcPerWh[place.memberIndex] = limits.maxBuyUcPerWh;
   draft.raiseNonce(place);
-}
-
-/** All lanes clear a slot together, so they always have cleared equally many. */
-function clearDueSlots(parts: {
-  readonly rules: Rules;
-  readonly executor: LaneExecutor;
-  readonly draft: Draft;
-  readonly height: number;
-}): SlotRecord[] {
-  const { rules, draft } = parts;
-  const regions = rules.regions.map((_, r) => r);
-  const reported = Math.min(...regions.map((r) => reportedSlots(draft.lane(r))));
-  const records: SlotRecord[] = [];
-  for (let cleared = clearedSlots(draft.lane(0)); cleared < reported; cleared++) {
-    const slot = (rules.firstSlot + cleared) as Slot;
-    const clearing = clearSlot({ ...parts, slot, regions });
-    if ("failed" in clearing) throw laneError(clearing.failed[0]!);
-    records.push(...clearing.records);
-  }
-  return records;
 }
 
 /** Roots of each lane that was written, its history grown by the slots that it cleared. */
@@ -208,6 +206,9 @@ function stateChanges(before: ChainState, after: ChainState, draft: Draft): Stor
       changes.push({ key: messagesKey(r), value: encodeMessages(r, lane.messages) });
     }
     changes.push(...pendingChanges(r, before.lanes[r]!, lane));
+  }
+  if (after.committee !== before.committee) {
+    changes.push({ key: COMMITTEE_KEY, value: encodeCommittee(after.committee) });
   }
   for (const r of draft.nonceColumns().keys()) {
     changes.push({ key: admissionKey(r), value: encodeNonces(r, after.nonces[r]!) });

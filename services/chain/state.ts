@@ -11,6 +11,7 @@ import {
   type MemberPlace,
   type Nonces,
 } from "./admission.ts";
+import { type CommitteeState, EMPTY_COMMITTEE } from "./committee-state.ts";
 import {
   type ForwardBook,
   type ForwardReader,
@@ -25,6 +26,7 @@ import { growHistory } from "./receipts-history.ts";
 import { type AppTree, appTree, type LaneRoots } from "./roots.ts";
 import type { Rules } from "./rules.ts";
 import type { JudgedState } from "./transactions.ts";
+import { versionAt } from "./versions.ts";
 
 /** Immutable. */
 export type ChainState = {
@@ -33,6 +35,7 @@ export type ChainState = {
   readonly lanes: readonly Lane[];
   readonly laneRoots: readonly LaneRoots[];
   readonly nonces: readonly Nonces[]; // by region
+  readonly committee: CommitteeState;
   readonly appHash: Uint8Array;
 };
 
@@ -43,6 +46,7 @@ export function genesisState(rules: Rules): ChainState {
     timeS: genesis.genesisTimeS as UnixSeconds,
     lanes: genesis.regions.map((_, r) => genesisLane(genesis, r)),
     nonces: genesis.regions.map((region) => genesisNonces(region.members.length)),
+    committee: EMPTY_COMMITTEE,
   });
 }
 
@@ -52,6 +56,7 @@ export function rootedState(parts: {
   readonly timeS: UnixSeconds;
   readonly lanes: readonly Lane[];
   readonly nonces: readonly Nonces[];
+  readonly committee: CommitteeState;
 }): ChainState {
   const laneRoots = parts.lanes.map((lane) => ({
     state: laneStateRoot(lane),
@@ -62,11 +67,21 @@ export function rootedState(parts: {
     }).root,
     outbox: lane.messages.outboxRoot,
   }));
-  return { ...parts, laneRoots, appHash: stateTree(laneRoots, parts.nonces).appHash };
+  return { ...parts, laneRoots, appHash: stateTree({ ...parts, laneRoots }).appHash };
 }
 
-export function stateTree(laneRoots: readonly LaneRoots[], nonces: readonly Nonces[]): AppTree {
-  return appTree(laneRoots, admissionRoot(nonces));
+/** The chain version that a block of `height` bears, as far as `state` knows. */
+export function dueVersion(rules: Rules, state: ChainState, height: number): number {
+  const { upgrades } = state.committee;
+  return versionAt({ genesisVersion: rules.genesis.chainVersion, upgrades }, height);
+}
+
+export function stateTree({
+  laneRoots,
+  nonces,
+  committee,
+}: Pick<ChainState, "laneRoots" | "nonces" | "committee">): AppTree {
+  return appTree(laneRoots, { admission: admissionRoot(nonces), committee: committee.root });
 }
 
 /** A block's working copy: reads fall through to the state until something was written. */
@@ -74,6 +89,7 @@ export type Draft = JudgedState & {
   /** The lane, as a copy that may be written. */
   ownLane(regionIndex: number): Lane;
   setLane(regionIndex: number, lane: Lane): void;
+  setCommittee(committee: CommitteeState): void;
   raiseNonce(place: MemberPlace): void;
   forward(regionIndex: number): ForwardReader;
   /** The region's forward market, to be written. */
@@ -100,6 +116,7 @@ export function createDraft(state: ChainState): Draft {
   const books: (ForwardBook | undefined)[] = state.lanes.map(() => undefined);
   const entries: (PaymentEntry[] | undefined)[] = state.lanes.map(() => undefined);
   const post = openPost(state.lanes.map(({ messages }) => messages));
+  let { committee } = state;
   const written = <T>(parts: readonly (T | undefined)[]) =>
     new Map(parts.flatMap((part, r) => (part === undefined ? [] : [[r, part] as const])));
   const ownLane = (r: number) => {
@@ -112,6 +129,12 @@ export function createDraft(state: ChainState): Draft {
     nonce: ({ regionIndex, memberIndex }) =>
       (columns[regionIndex] ?? state.nonces[regionIndex]!.column)[memberIndex]!,
     ownLane,
+    get committee() {
+      return committee;
+    },
+    setCommittee(changed) {
+      committee = changed;
+    },
     forward: (r) => books[r] ?? readForward(state.lanes[r]!.forward),
     ownForward(r) {
       const book = books[r] ?? openForwardBook(state.lanes[r]!.forward);

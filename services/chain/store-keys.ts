@@ -2,8 +2,8 @@
  * Every key of the application's store, built here and nowhere else. Safe because no family is a
  * prefix of another and numbers have a fixed width, so bytewise order is numeric order.
  *
- * State (handed back to `createApplication`): head, lane, forward, messages, admission, pending.
- * History (read by those who want it, never by execution): slot, proof, entry.
+ * State (handed back to `createApplication`): head, lane, forward, messages, admission, pending,
+ * committee. History (read by those who want it, never by execution): slot, proof, entry.
  */
 import { assert } from "../primitives/errors.ts";
 import { REGIONS_MAX } from "../primitives/limits.ts";
@@ -16,6 +16,7 @@ const FAMILY = {
   messages: "messages/",
   admission: "admission/",
   pending: "pending/",
+  committee: "committee/",
   slot: "slot/",
   proof: "proof/",
   entry: "entry/",
@@ -27,6 +28,7 @@ const STATE = [
   FAMILY.messages,
   FAMILY.admission,
   FAMILY.pending,
+  FAMILY.committee,
 ];
 
 const REGION_DIGITS = 4;
@@ -34,6 +36,9 @@ const SLOT_DIGITS = 16;
 
 /** Height, time, app hash and slots cleared of the last commit. */
 export const HEAD_KEY = `${FAMILY.head}last`;
+
+/** What the committee has ordered; absent until the first order. */
+export const COMMITTEE_KEY = `${FAMILY.committee}state`;
 
 /** A region's columns. */
 export function laneKey(regionIndex: number): string {

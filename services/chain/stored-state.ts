@@ -8,6 +8,7 @@ import { GridError } from "../primitives/errors.ts";
 import type { UnixSeconds } from "../primitives/units.ts";
 import type { StoreChange } from "./abci.ts";
 import { decodeNonces, genesisNonces } from "./admission.ts";
+import { decodeCommittee, EMPTY_COMMITTEE } from "./committee-state.ts";
 import { decodeForward, EMPTY_FORWARD } from "./forward-state.ts";
 import type { PendingReport } from "./lane.ts";
 import {
@@ -24,6 +25,7 @@ import { corruptRecord, openRecord, sealRecord } from "./sealed-record.ts";
 import { type ChainState, rootedState } from "./state.ts";
 import {
   admissionKey,
+  COMMITTEE_KEY,
   forwardKey,
   HEAD_KEY,
   isStateKey,
@@ -68,7 +70,10 @@ export function loadState(
     if (record === undefined) return genesisNonces(memberCount); // never written: nobody acted
     return decodeNonces({ regionIndex, stored: record, memberCount });
   });
-  const state = rootedState({ height: head.height, timeS: head.timeS, lanes, nonces });
+  const orders = stored.get(COMMITTEE_KEY); // none: nothing was ever ordered
+  const committee = orders === undefined ? EMPTY_COMMITTEE : decodeCommittee(orders);
+  const { height, timeS } = head;
+  const state = rootedState({ height, timeS, lanes, nonces, committee });
   if (!bytesEqual(state.appHash, head.appHash)) {
     return corruptRecord(HEAD_KEY, "does not match the records of the state");
   }

@@ -8,6 +8,12 @@ import { GridError } from "../primitives/errors.ts";
 import { TRANSACTION_BYTES_MAX } from "../primitives/limits.ts";
 import { type Slot, slotAt, slotEndS, type UnixSeconds } from "../primitives/units.ts";
 import {
+  COMMITTEE_ORDER_TYPE,
+  type CommitteeAct,
+  type CommitteeOrderTransaction,
+  decodeCommitteeOrderTransaction,
+} from "../wire/committee-order.ts";
+import {
   type CancelOrder,
   decodeCancelOrder,
   decodePlaceOrder,
@@ -33,6 +39,8 @@ import type { TransactionResult } from "./abci.ts";
 import { type MemberPlace, memberAt } from "./admission.ts";
 import type { MemberReader } from "./admission-facts.ts";
 import type { CertificateCheck } from "./certificates.ts";
+import { committeeOrderRefusal } from "./committee-orders.ts";
+import type { CommitteeState } from "./committee-state.ts";
 import type { ForwardReader } from "./forward-book.ts";
 import { cancelRefusal, placeRefusal } from "./forward-orders.ts";
 import type { ForwardOrder } from "./forward-state.ts";
@@ -47,6 +55,7 @@ import { PENDING_REPORTS_PER_LANE_MAX } from "./lane-root.ts";
 import { CLEARED_SLOTS_MAX } from "./light-client/paths.ts";
 import type { PostReader } from "./message-post.ts";
 import { judgePayment, type Payment } from "./payments.ts";
+import { takesPart } from "./quarantine-state.ts";
 import type { Rules } from "./rules.ts";
 
 /** What a transaction is judged against. */
@@ -54,6 +63,7 @@ export type JudgedState = PostReader & {
   lane(regionIndex: number): Lane;
   nonce(place: MemberPlace): bigint;
   forward(regionIndex: number): ForwardReader;
+  readonly committee: CommitteeState;
 };
 
 export type Judge = {
@@ -61,6 +71,7 @@ export type Judge = {
   readonly certifies: CertificateCheck;
   readonly members: MemberReader;
   readonly state: JudgedState;
+  readonly height: number; // the block's, or before there is one the next block's
   readonly timeS: UnixSeconds | null; // the block's; null before there is one (mempool)
   readonly notBeforeS: UnixSeconds; // the block's time, or before there is one the last block's
 };
@@ -78,7 +89,8 @@ export type Effect =
       readonly order: { readonly slot: Slot; readonly id: number };
     }
   | { readonly kind: "pay"; readonly place: MemberPlace; readonly payment: Payment }
-  | { readonly kind: "report"; readonly regionIndex: number; readonly report: PendingReport };
+  | { readonly kind: "report"; readonly regionIndex: number; readonly report: PendingReport }
+  | { readonly kind: "committee"; readonly act: CommitteeAct };
 
 export type Verdict =
   | { readonly effect: Effect; readonly result: TransactionResult }
@@ -97,6 +109,11 @@ export function judgeTransaction(judge: Judge, bytes: Uint8Array): Verdict {
     const transaction = decoded(() => judge.members(bytes));
     return "refusal" in transaction ? transaction.refusal : judgeMember(judge, transaction.value);
   }
+  if (bytes[0] === COMMITTEE_ORDER_TYPE) {
+    const transaction = decoded(() => decodeCommitteeOrderTransaction(bytes));
+    if ("refusal" in transaction) return transaction.refusal;
+    return judgeCommitteeOrder(judge, transaction.value);
+  }
   return refuse("malformed", "unknown transaction type");
 }
 
@@ -107,6 +124,15 @@ function decoded<T>(read: () => T): { readonly value: T } | { readonly refusal: 
     if (!(failure instanceof GridError)) throw failure;
     return { refusal: refuse("malformed", failure.message) };
   }
+}
+
+function judgeCommitteeOrder(judge: Judge, transaction: CommitteeOrderTransaction): Verdict {
+  const { rules, state, height } = judge;
+  const { committee } = state;
+  const lane = (r: number) => state.lane(r);
+  const refusal = committeeOrderRefusal({ rules, committee, height, lane }, transaction);
+  if (refusal !== null) return refuse(refusal.code, refusal.info);
+  return accept({ kind: "committee", act: transaction.order.act });
 }
 
 function judgeMember(judge: Judge, transaction: SignedMemberTransaction): Verdict {
@@ -155,6 +181,8 @@ function judgeCall(judge: Judge, place: MemberPlace, call: Call): Verdict {
   const { regionIndex, memberIndex } = place;
   if (call.kind === "limits") return judgeLimits(judge, place, call.limits);
   if (call.kind === "pay") {
+    // What a lane that is out holds is in question: no money leaves it.
+    if (!takesPart(state.lane(regionIndex))) return refuseQuarantined(regionIndex);
     const verdict = judgePayment({ rules, state, payer: place }, call.pay);
     if ("code" in verdict) return refuse(verdict.code, verdict.info);
     return accept({ kind: "pay", place, payment: verdict.payment });
@@ -165,6 +193,8 @@ function judgeCall(judge: Judge, place: MemberPlace, call: Call): Verdict {
   if (call.kind === "place order") {
     const refusal = placeRefusal(orders, call.order);
     if (refusal !== null) return refuse(refusal.code, refusal.info);
+    // Limits can be changed and orders taken back all the same: they protect who waits.
+    if (!takesPart(state.lane(regionIndex))) return refuseQuarantined(regionIndex);
     const { limitUcPerWh, energyWh } = call.order;
     const slot = call.order.slot as Slot;
     const side = call.order.side === FORWARD_SIDE.bid ? FORWARD_SIDE.bid : FORWARD_SIDE.ask;
@@ -175,6 +205,10 @@ function judgeCall(judge: Judge, place: MemberPlace, call: Call): Verdict {
   if (refusal !== null) return refuse(refusal.code, refusal.info);
   const order = { slot: call.cancel.slot as Slot, id: call.cancel.orderId };
   return accept({ kind: "cancel order", place, order });
+}
+
+function refuseQuarantined(regionIndex: number): Verdict {
+  return refuse("lane_quarantined", `region ${regionIndex} is out of the market`);
 }
 
 function judgeLimits({ state }: Judge, place: MemberPlace, limits: Limits): Verdict {
@@ -220,7 +254,7 @@ function orderRefusal(rules: Rules, lane: Lane, slot: Slot): string | null {
   const next = rules.firstSlot + reported;
   if (slot !== next) return `slot ${slot}, next is ${next}`;
   if (reported - clearedSlots(lane) >= PENDING_REPORTS_PER_LANE_MAX) {
-    return `${PENDING_REPORTS_PER_LANE_MAX} reports wait for other regions`;
+    return `${PENDING_REPORTS_PER_LANE_MAX} reports wait to be cleared`;
   }
   return reported >= CLEARED_SLOTS_MAX ? "the chain has cleared all its slots" : null;
 }
@@ -243,9 +277,9 @@ function lateRefusal(rules: Rules, report: Report): string | null {
   return null;
 }
 
-/** Limits never change inside a slot: they hold from the slot after the one the block falls in. */
+/** Limits never change inside a slot: they hold from a slot after the one the block falls in. */
 export function limitsFromSlot(rules: Rules, timeS: UnixSeconds): Slot {
-  return (slotAt(timeS, rules.genesis.slotS) + 1) as Slot;
+  return (slotAt(timeS, rules.genesis.slotS) + rules.byVersion.limitsNoticeSlots) as Slot;
 }
 
 function accept(effect: Effect): Verdict {

@@ -13,11 +13,12 @@ import { looseKeyFiles, readKeys } from "../node/keys.ts";
 import { checkExpression } from "../node/schedule.ts";
 import { toHex } from "../primitives/bytes.ts";
 import { GridError } from "../primitives/errors.ts";
-import type { Health } from "../wire/api.ts";
+import type { Health, Region } from "../wire/api.ts";
 import { type Genesis, genesisHash } from "../wire/genesis.ts";
 import { readCredentials, readGenesis } from "./directory.ts";
 import { ask, CONFIG_HERE } from "./operator.ts";
 import { EXIT, print, printJson } from "./talk.ts";
+import { quarantineInWords } from "./words.ts";
 
 type Finding = {
   readonly check: string; // stable code
@@ -148,7 +149,10 @@ async function runningFindings({ http, mqtt }: NodeConfig): Promise<Finding[]> {
   const url = `http://${http.host}:${http.port}`;
   try {
     const health = (await ask(`${url}/readyz`)) as z.output<typeof Health>;
-    if (health.ready) return [ok("running", `a node answers at ${url} and is ready`)];
+    if (health.ready) {
+      const running = ok("running", `a node answers at ${url} and is ready`);
+      return [running, ...(await laneFindings(url))];
+    }
     return [fail("running", `the node at ${url}: ${health.reasons.join("; ")}`, "see its log")];
   } catch (error) {
     if (!(error instanceof GridError) || error.code !== "node_unreachable") throw error;
@@ -161,6 +165,20 @@ async function runningFindings({ http, mqtt }: NodeConfig): Promise<Finding[]> {
     findings.push(fail("port", `another program listens on ${host}:${port}`, fix));
   }
   return findings;
+}
+
+/** A region that is out of the market is no fault of this machine, but needs its operator. */
+async function laneFindings(url: string): Promise<Finding[]> {
+  const regions = (await ask(`${url}/api/v1/regions`)) as Region[];
+  const out = regions.flatMap(({ id, quarantine }) =>
+    quarantine === null ? [] : [{ id, quarantine }],
+  );
+  if (out.length === 0) return [ok("lanes", `all ${regions.length} regions are in the market`)];
+  return out.map(({ id, quarantine }) => {
+    const message = quarantineInWords(id, quarantine);
+    if (quarantine.standing === "catching up") return warn("lanes", message, quarantine.fix);
+    return fail("lanes", message, quarantine.fix);
+  });
 }
 
 function isTaken(host: string, port: number): Promise<boolean> {

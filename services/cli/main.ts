@@ -7,6 +7,7 @@ import { auditCommand } from "./audit.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
+import { lanesCommand } from "./lanes.ts";
 import { marketCommand } from "./market.ts";
 import { metersCommand } from "./meters.ts";
 import { ordersCommand } from "./orders.ts";
@@ -15,6 +16,7 @@ import { payCommand, paymentsCommand } from "./pay.ts";
 import { nodeCommand } from "./run-node.ts";
 import { statusCommand } from "./status.ts";
 import { reportFailure, say } from "./talk.ts";
+import { upgradeCommand } from "./upgrade.ts";
 import { verifyCommand } from "./verify.ts";
 import { VERSION } from "./version.ts";
 
@@ -50,6 +52,8 @@ for (const command of [
   ordersCommand(),
   payCommand(),
   paymentsCommand(),
+  lanesCommand(),
+  upgradeCommand(),
   auditCommand(),
   verifyCommand(),
 ]) {

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import type { Health, Region, Status } from "../wire/api.ts";
 import { ask, CONFIG_HERE, nodeUrl } from "./operator.ts";
 import { EXIT, print, printJson, say, table } from "./talk.ts";
-import { ctPerKwh, kwh, utcTime } from "./words.ts";
+import { ctPerKwh, kwh, quarantineInWords, utcTime } from "./words.ts";
 
 export function statusCommand(): Command {
   return new Command("status")
@@ -43,6 +43,9 @@ export function statusCommand(): Command {
           ]),
         ),
       );
+      for (const { id, quarantine } of regions) {
+        if (quarantine !== null) print(quarantineInWords(id, quarantine));
+      }
       for (const reason of health.reasons) say(`not ready: ${reason}`);
     });
 }

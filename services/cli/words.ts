@@ -1,4 +1,5 @@
 /** Numbers as people read them, at the edge only: kWh, cents, percent, times in UTC. */
+import type { RegionQuarantine } from "../wire/api.ts";
 
 export function kwh(energyWh: number): string {
   return (energyWh / 1000).toFixed(3);
@@ -26,6 +27,15 @@ export function exactCurrency(amountUc: bigint): string {
   const digits = String(size % 100_000_000n).padStart(8, "0");
   const text = `${size / 100_000_000n}.${digits.slice(0, 2)}${digits.slice(2).replace(/0+$/, "")}`;
   return amountUc < 0n ? `-${text}` : text;
+}
+
+/** A region that is out of the market, in one line. */
+export function quarantineInWords(
+  region: string,
+  { standing, sinceSlot, step, missedSlots }: Omit<RegionQuarantine, "fix">,
+): string {
+  const since = `since slot ${sinceSlot} (its ${step} step broke an invariant)`;
+  return `region ${region} is ${standing} ${since}, ${missedSlots} slots missed`;
 }
 
 export function utcTime(timeS: number): string {

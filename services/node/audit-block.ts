@@ -8,7 +8,7 @@ import { type Difference, valueDifference } from "../chain/record-difference.ts"
 import { transactionsRoot } from "../ordering/embedded/block.ts";
 import { fromHex, toHex } from "../primitives/bytes.ts";
 import { BLOCK_TRANSACTIONS_MAX } from "../primitives/limits.ts";
-import { CHAIN_VERSION, type Genesis } from "../wire/genesis.ts";
+import type { Genesis } from "../wire/genesis.ts";
 import { type Header, headerHash, verifyHeader } from "../wire/header.ts";
 
 /** @returns the first thing wrong with the block, or null */
@@ -16,6 +16,7 @@ export function blockDifference(parts: {
   readonly genesis: Genesis;
   readonly block: StoredBlock;
   readonly height: number; // where it is stored
+  readonly chainVersion: number; // in force at this height
   readonly parent: Header | null; // null before block 1
   readonly appHash: Uint8Array; // the replay's, after height - 1
 }): Difference | null {
@@ -26,7 +27,7 @@ export function blockDifference(parts: {
     return { field: "transactions", stored: String(transactions.length), computed: most };
   }
   const computed: Omit<Header, "timeS"> = {
-    chainVersion: CHAIN_VERSION,
+    chainVersion: parts.chainVersion,
     networkId: genesis.networkId,
     height,
     parentHash: parent === null ? new Uint8Array(32) : headerHash(parent),

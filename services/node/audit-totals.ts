@@ -9,7 +9,8 @@ import type { SlotRecord } from "../wire/slot-record.ts";
 
 export type AuditTotals = {
   blocks: number;
-  slots: number; // cleared; each in every region
+  slots: number; // cleared, in at least one region
+  lastSlot: number | null; // the latest of them
   transactions: number;
   refusedTransactions: number; // in a block, without effect
   certificates: number; // oracle reports whose certificate was verified
@@ -26,7 +27,8 @@ export type AuditTotals = {
 
 export function emptyTotals(): AuditTotals {
   return {
-    ...{ blocks: 0, slots: 0, transactions: 0, refusedTransactions: 0, certificates: 0, bills: 0 },
+    ...{ blocks: 0, slots: 0, lastSlot: null, transactions: 0, refusedTransactions: 0 },
+    ...{ certificates: 0, bills: 0 },
     ...{ importWh: 0n, exportWh: 0n, tradedWh: 0n },
     ...{ membersUc: 0n, retailerUc: 0n, neighboursUc: 0n, gridOperatorUc: 0n, treasuryUc: 0n },
   };
@@ -44,7 +46,11 @@ export function addBlock(
     else if (transactions[i]![0] === REPORT_TRANSACTION_TYPE) totals.certificates++;
   });
   for (const record of slotRecords) {
-    if (record.regionIndex === 0) totals.slots++;
+    // Slots are cleared in order, but for what a region catches up on: others have cleared that.
+    if (record.slot > (totals.lastSlot ?? -1)) {
+      totals.slots++;
+      totals.lastSlot = record.slot;
+    }
     addRecord(totals, record);
   }
 }

@@ -8,10 +8,13 @@
 import { join } from "node:path";
 import type { StoreChange } from "../chain/abci.ts";
 import { createApplication, type MarketApplication } from "../chain/application.ts";
+import type { LaneExecutor } from "../chain/lane-executor.ts";
 import { type Difference, recordDifference, valueDifference } from "../chain/record-difference.ts";
 import { entryOf, HEAD_KEY, isStateKey, placeOfKey } from "../chain/store-keys.ts";
+import type { VersionTable } from "../chain/versions.ts";
 import { type BlockStore, inspectBlockStore } from "../ordering/embedded/block-store.ts";
 import { corrupt } from "../ordering/embedded/store-errors.ts";
+import { requireKnownVersion } from "../ordering/embedded/version-gate.ts";
 import { bytesEqual, toHex } from "../primitives/bytes.ts";
 import { assert, GridError, InvariantError } from "../primitives/errors.ts";
 import { slotAt, type UnixSeconds } from "../primitives/units.ts";
@@ -42,22 +45,30 @@ export type AuditProgress = {
   readonly slots: number; // cleared so far
 };
 
+/** What the auditor believes, and how it executes. */
+export type AuditRules = {
+  readonly genesis: Genesis;
+  readonly executor?: LaneExecutor | undefined; // default: one lane after another
+  readonly versions?: VersionTable | undefined; // default: those that this software knows
+};
+
 /**
  * Audits the chain under a stopped node's data directory.
  *
  * @throws GridError database_locked, database_corrupt (damage that the store's own checksums find),
  *   file_unreadable where there is no chain, genesis_mismatch
  */
-export async function auditDirectory(request: {
-  readonly dataDirectory: string;
-  readonly genesis: Genesis;
-  readonly onProgress?: (progress: AuditProgress) => void;
-}): Promise<AuditReport> {
+export async function auditDirectory(
+  request: AuditRules & {
+    readonly dataDirectory: string;
+    readonly onProgress?: (progress: AuditProgress) => void;
+  },
+): Promise<AuditReport> {
   const { dataDirectory, genesis, onProgress } = request;
   const store = await inspectBlockStore({ directory: join(dataDirectory, "chain") });
   try {
     requireWhole(store, genesis);
-    return await new Auditor(store, genesis).run(onProgress ?? (() => {}));
+    return await new Auditor(store, request).run(onProgress ?? (() => {}));
   } finally {
     await store.close();
   }
@@ -100,13 +111,15 @@ class Auditor {
   readonly #state = new Map<string, Uint8Array>();
   /** Heights at which the replay made entry records, by region, rising. */
   readonly #entryHeights: readonly number[][];
+  readonly #clearedSlots: number[]; // by region: a lane that was quarantined may lag behind
   #appHash: Uint8Array;
   #parent: Header | null = null;
 
-  constructor(store: BlockStore, genesis: Genesis) {
+  constructor(store: BlockStore, { genesis, executor, versions }: AuditRules) {
     this.#store = store;
     this.#genesis = genesis;
-    this.#application = createApplication({ genesis, stored: new Map() });
+    this.#clearedSlots = genesis.regions.map(() => 0);
+    this.#application = createApplication({ genesis, stored: new Map(), executor, versions });
     this.#appHash = this.#application.initChain().appHash;
     this.#entryHeights = genesis.regions.map(() => []);
   }
@@ -139,6 +152,7 @@ class Auditor {
   }
 
   async #block(height: number, outcome: "compare" | "execute"): Promise<void> {
+    requireKnownVersion(this.#application);
     const block = await this.#readBlock(height);
     const at = { block: height, region: null, record: "block" };
     const { header, transactions } = block;
@@ -148,6 +162,7 @@ class Auditor {
         genesis: this.#genesis,
         block,
         height,
+        chainVersion: this.#application.info().nextVersion.version,
         parent: this.#parent,
         appHash: this.#appHash,
       }),
@@ -169,6 +184,7 @@ class Auditor {
     for (const record of finalized.slotRecords) {
       const region = this.#region(record.regionIndex);
       refuse({ ...at, region, record: `slot ${record.slot}` }, moneyDifference(record));
+      this.#clearedSlots[record.regionIndex]!++;
     }
   }
 
@@ -254,9 +270,10 @@ class Auditor {
     const place = placeOfKey(key);
     if (place?.family !== "slot" && place?.family !== "proof") return false;
     const { genesisTimeS, slotS, regions } = this.#genesis;
+    if (place.regionIndex >= regions.length) return false;
     const first = slotAt(genesisTimeS as UnixSeconds, slotS);
-    const slot = place.slot!;
-    return place.regionIndex < regions.length && slot >= first && slot < first + this.#totals.slots;
+    const cleared = this.#clearedSlots[place.regionIndex]!;
+    return place.slot! >= first && place.slot! < first + cleared;
   }
 
   #regionOf(key: string): string | null {

@@ -60,7 +60,8 @@ export async function startFace(parts: FaceParts): Promise<Face> {
     database.sublevel<string, Uint8Array>("statements", { valueEncoding: "view" }),
   );
   const rollUp = async () => {
-    const untilSlot = chain.reader.head().lastClearedSlot;
+    // A statement is made once: its day waits until every region has cleared it.
+    const untilSlot = chain.reader.head().lastCompleteSlot;
     if (untilSlot === null) return;
     const { timeZone } = config;
     const made = await rollUpDays({ chain: chain.reader, statements, timeZone, untilSlot });

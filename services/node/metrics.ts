@@ -50,6 +50,9 @@ export function openMetrics({
   gauge("consensus_block_time_seconds", "Market time of the last block.", () => chain.head().timeS);
   gauge("market_time_seconds", "Market time now.", () => clock.nowS());
   gauge("slots_cleared", "Slots cleared since genesis.", () => chain.head().clearedSlots);
+  gauge("lanes_quarantined", "Regions whose lane is quarantined or catches up.", () => {
+    return chain.head().lanesOut.length;
+  });
   labelled("meters_reporting", "Meters that reached the last closed slot.", "region", () =>
     regions.map(({ id }, r) => {
       const endS = oracle.nextSlot(r) * chain.genesis.slotS;

@@ -19,6 +19,7 @@ import { READING_FUTURE_S_MAX } from "../primitives/limits.ts";
 import { unixSeconds } from "../primitives/units.ts";
 import { type Genesis, genesisHash } from "../wire/genesis.ts";
 import { readingCodeName } from "../wire/refusals.ts";
+import { watchLanes } from "./alarms.ts";
 import { openBroker } from "./broker-door.ts";
 import { systemClock } from "./clocks.ts";
 import type { NodeConfig } from "./config.ts";
@@ -92,6 +93,8 @@ async function start(options: NodeOptions, stack: Stack): Promise<RunningNode> {
   const executor = openLanes(options, log, stack);
   const chain = await openChain({ genesis, blockStore, keys, clock, executor });
   stack.push(() => chain.stop());
+  const stopWatching = watchLanes(chain.reader, log);
+  stack.push(async () => stopWatching());
   chain.ended.catch((failure) => ended.fail(failure));
   driven?.advanceTo(chain.reader.head().timeS);
 

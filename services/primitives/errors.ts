@@ -42,6 +42,7 @@ export type EdgeErrors = {
   capacity_exceeded: { readonly what: string; readonly max: number };
   queue_full: { readonly what: string; readonly max: number };
   oracle_key_unknown: { readonly publicKey: string };
+  upgrade_required: { readonly version: number; readonly height: number };
   store_outdated: { readonly directory: string; readonly have: number; readonly need: number };
 };
 

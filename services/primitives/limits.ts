@@ -52,6 +52,10 @@ export const MESSAGE_PAYLOAD_BYTES_MAX = 256;
 export const PAYMENT_UC_MAX = 2n ** 46n;
 /** [fork] What an account may stand at, either way, after a payment has come: half its range. */
 export const PAID_BALANCE_UC_MAX = 2n ** 62n;
+/** [fork] Number of a chain version. */
+export const CHAIN_VERSION_MAX = 65_535;
+/** [fork] Upgrades that one chain can see. */
+export const CHAIN_UPGRADES_MAX = 1024;
 /** [fork] Slot length, seconds. */
 export const SLOT_S_MIN = 60;
 export const SLOT_S_MAX = 3600;

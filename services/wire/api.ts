@@ -136,6 +136,15 @@ export const SlotDetail = SlotSummary.extend({
     .nullable(),
 });
 
+/** Why a region is out of the market, and the way back. */
+export const RegionQuarantine = z.object({
+  standing: z.enum(["quarantined", "catching up"]),
+  sinceSlot: z.int(), // the first slot that it missed
+  step: z.enum(["open", "market", "close"]), // of that slot, which broke an invariant
+  missedSlots: z.int(), // that others have cleared and it has not
+  fix: z.string(), // what the operator is to do
+});
+
 export const Region = z.object({
   id: z.string(),
   name: z.string(),
@@ -146,12 +155,13 @@ export const Region = z.object({
   lines: z.array(
     z.object({ id: z.string(), from: z.string(), to: z.string(), capacityWh: z.int() }),
   ),
+  quarantine: RegionQuarantine.nullable(), // null: in the market
 });
 
 export const Status = z.object({
   networkId: z.string(),
   chainId: z.int(),
-  chainVersion: z.int(),
+  chainVersion: z.int(), // of the next block
   version: z.string(), // of the software
   currency: z.string(),
   timeZone: z.string(), // IANA name: the community's days and months are of this zone
@@ -275,6 +285,13 @@ export const MyPayments = z.object({
 /** What a wallet needs to sign its next transaction. */
 export const AccountNonce = z.object({ address: zHash, nonce: z.int() });
 
+/** What the oracle's committee has ordered, and the number of its next order. */
+export const CommitteeOrders = z.object({
+  nextSequence: z.int(),
+  chainVersion: z.int(), // of the next block
+  upgrades: z.array(z.object({ version: z.int(), height: z.int() })), // rising
+});
+
 /** A day's roll-up, made by the calendar job. */
 export const DailyStatement = z.object({
   day: z.string().regex(/^\d{4}-\d{2}-\d{2}$/), // market day in the community's time zone
@@ -345,6 +362,8 @@ export type SlotSummary = z.output<typeof SlotSummary>;
 export type CurveStep = z.output<typeof CurveStep>;
 export type SlotDetail = z.output<typeof SlotDetail>;
 export type Region = z.output<typeof Region>;
+export type RegionQuarantine = z.output<typeof RegionQuarantine>;
+export type CommitteeOrders = z.output<typeof CommitteeOrders>;
 export type Status = z.output<typeof Status>;
 export type BillLine = z.output<typeof BillLine>;
 export type BillProofAnswer = z.output<typeof BillProofAnswer>;

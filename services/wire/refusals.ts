@@ -46,6 +46,7 @@ export const TRANSACTION_CODE = {
   order_invalid: 14, // no energy or too much, no such side, a price out of range, nothing metered
   orders_full: 15, // of the member in this slot, of the slot, or of the region
   order_unknown: 16, // no open order of the sender has this id in this slot
+  lane_quarantined: 17, // the region's lane is out of the market: no order can be placed in it
   report_malformed: 20, // columns do not match the region's meters
   report_unordered: 21, // not the next slot of its region
   certificate_invalid: 22, // no quorum, or a signature that does not verify
@@ -59,6 +60,12 @@ export const TRANSACTION_CODE = {
   receiver_congested: 34, // too many messages between the two regions wait to be consumed
   mempool_full: 40,
   duplicate: 41, // already waiting or already in a block
+  committee_order_replayed: 50, // an order of this number, or a later one, has been executed
+  committee_order_gapped: 51, // an earlier order is missing
+  committee_config_mismatched: 52, // made under another oracle configuration
+  release_invalid: 53, // no such region, or its lane is not quarantined
+  upgrade_invalid: 54, // not above the version in force, or too few blocks ahead
+  committee_order_uncertified: 55, // no quorum, or a signature that does not verify
 } as const;
 export type TransactionCodeName = keyof typeof TRANSACTION_CODE;
 export type TransactionCode = (typeof TRANSACTION_CODE)[TransactionCodeName];

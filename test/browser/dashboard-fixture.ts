@@ -349,6 +349,7 @@ export async function startFixture(distDirectory: string): Promise<DashboardFixt
         members: region.meters - 11,
         lastSlot: summaryOf(region, lastSlot),
         lines: [],
+        quarantine: null,
       })),
     ),
   );

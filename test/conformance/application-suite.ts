@@ -31,11 +31,11 @@ export function applicationSuite(name: string, subject: () => ApplicationSubject
   describe(`${name} is an application`, () => {
     test("starts at height 0 without an app hash, and initChain is idempotent", () => {
       const app = subject().create(new Map());
-      expect(app.info()).toEqual({ lastBlockHeight: 0, lastBlockAppHash: new Uint8Array(0) });
+      expect(app.info()).toMatchObject({ lastBlockHeight: 0, lastBlockAppHash: new Uint8Array(0) });
       const first = app.initChain().appHash;
       expect(first).toHaveLength(32);
       expect(app.initChain().appHash).toEqual(first);
-      expect(app.info()).toEqual({ lastBlockHeight: 0, lastBlockAppHash: first });
+      expect(app.info()).toMatchObject({ lastBlockHeight: 0, lastBlockAppHash: first });
     });
 
     test("answers each transaction in order, and the same on every run", () => {
@@ -80,9 +80,9 @@ export function applicationSuite(name: string, subject: () => ApplicationSubject
       const app = create(new Map());
       const genesis = app.initChain().appHash;
       const finalized = app.finalizeBlock(blocks[0]!);
-      expect(app.info()).toEqual({ lastBlockHeight: 0, lastBlockAppHash: genesis });
+      expect(app.info()).toMatchObject({ lastBlockHeight: 0, lastBlockAppHash: genesis });
       app.commit();
-      expect(app.info()).toEqual({ lastBlockHeight: 1, lastBlockAppHash: finalized.appHash });
+      expect(app.info()).toMatchObject({ lastBlockHeight: 1, lastBlockAppHash: finalized.appHash });
     });
 
     test("accepts its own proposals, and blocks that others made of any transactions", () => {

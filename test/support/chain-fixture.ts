@@ -63,6 +63,9 @@ export function createChainFixture({
   let appHash: Uint8Array = new Uint8Array(32);
   let timeS = startS as UnixSeconds;
   const clearedSlots = () => records[0]!.length;
+  const lastSlot = () => {
+    return clearedSlots() === 0 ? null : ((firstSlot + clearedSlots() - 1) as Slot);
+  };
 
   const commit = (slotRecords: SlotRecord[], blockTimeS: number): CommittedBlock => {
     const height = blocks.length + 1;
@@ -87,7 +90,7 @@ export function createChainFixture({
       }
     }
     if (slotRecords.length > 0) appHash = merkleRoot(receiptsRoots(slotRecords), 16);
-    const block = { height, timeS, appHash, results: [], slotRecords };
+    const block = { height, timeS, appHash, results: [], slotRecords, laneFailures: [] };
     for (const listener of listeners) listener(block);
     return block;
   };
@@ -101,7 +104,11 @@ export function createChainFixture({
       timeS,
       appHash,
       clearedSlots: clearedSlots(),
-      lastClearedSlot: clearedSlots() === 0 ? null : ((firstSlot + clearedSlots() - 1) as Slot),
+      lastClearedSlot: lastSlot(),
+      lastCompleteSlot: lastSlot(),
+      lanesOut: [],
+      chainVersion: 1,
+      committee: { nextSequence: 1, upgrades: [] },
     }),
     lane: (regionIndex) => laneView(genesis, regionIndex, balances[regionIndex]!),
     nonce: (address) => address[0]!,
@@ -171,6 +178,8 @@ function laneView(
   const columns = limitColumns(genesis, regionIndex);
   return {
     reportedSlot: null,
+    clearedSlots: 0,
+    quarantine: null,
     limits: members.map((_, m) => ({
       minSellUcPerWh: columns.minSellUcPerWh[m]!,
       maxBuyUcPerWh: columns.maxBuyUcPerWh[m]!,

@@ -59,7 +59,11 @@ export function createCounterApplication(options: CounterOptions = {}): CounterA
     info: () => {
       calls.push({ call: "info", height: committed.height });
       const appHash = initialised ? hashOf(committed.counts) : new Uint8Array(0);
-      return { lastBlockHeight: committed.height, lastBlockAppHash: appHash };
+      return {
+        lastBlockHeight: committed.height,
+        lastBlockAppHash: appHash,
+        nextVersion: { version: 1, isKnown: true },
+      };
     },
     initChain: () => {
       calls.push({ call: "initChain" });
@@ -102,6 +106,10 @@ export function createCounterApplication(options: CounterOptions = {}): CounterA
       appHash: hashOf(committed.counts),
       clearedSlots: 0,
       lastClearedSlot: null,
+      lastCompleteSlot: null,
+      lanesOut: [],
+      chainVersion: 1,
+      committee: { nextSequence: 1, upgrades: [] },
     }),
     lane: emptyLane,
     nonce: () => 0,
@@ -144,7 +152,8 @@ function execute(
     return { code: TRANSACTION_CODE.ok, info: "" };
   });
   const next = { height: block.height, timeS: block.timeS, counts };
-  return { finalized: { results, appHash: hashOf(counts), slotRecords: [] }, next };
+  const finalized = { results, appHash: hashOf(counts), slotRecords: [], laneFailures: [] };
+  return { finalized, next };
 }
 
 function hashOf(counts: ReadonlyMap<string, number>): Uint8Array {
@@ -192,6 +201,8 @@ function emptyLane(): LaneView {
   const zero = microCents(0n);
   return {
     reportedSlot: null,
+    clearedSlots: 0,
+    quarantine: null,
     limits: [],
     pendingLimits: [],
     memberBalanceUc: [],

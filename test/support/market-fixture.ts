@@ -15,6 +15,12 @@ import { sha256 } from "../../services/crypto/hash.ts";
 import { toHex, utf8 } from "../../services/primitives/bytes.ts";
 import type { Slot, UnixSeconds } from "../../services/primitives/units.ts";
 import {
+  type CommitteeAct,
+  committeeOrderStatement,
+  encodeCommitteeOrder,
+  encodeCommitteeOrderTransaction,
+} from "../../services/wire/committee-order.ts";
+import {
   Genesis,
   type Mechanism,
   type MeterRole,
@@ -22,6 +28,7 @@ import {
   oracleQuorum,
 } from "../../services/wire/genesis.ts";
 import {
+  type Certificate,
   encodeReport,
   encodeReportTransaction,
   type LateEntry,
@@ -78,6 +85,16 @@ export type FixtureReport = {
   readonly signers?: readonly number[];
 };
 
+export type FixtureCommitteeOrder = {
+  readonly act: CommitteeAct;
+  readonly sequence: number;
+  readonly configDigest?: Uint8Array;
+  /** As in a report. */
+  readonly signers?: readonly number[];
+  /** What is signed; default: the order's own statement. */
+  readonly statement?: (orderBytes: Uint8Array) => Uint8Array;
+};
+
 export type MarketFixture = {
   readonly genesis: Genesis;
   readonly memberSecrets: readonly (readonly Uint8Array[])[]; // secp256k1, by region and member
@@ -88,6 +105,7 @@ export type MarketFixture = {
   /** When the slot has ended: the earliest time of a block that takes its report. */
   slotEndS(slotIndex: number): UnixSeconds;
   reportTransaction(report: FixtureReport): Uint8Array;
+  committeeTransaction(order: FixtureCommitteeOrder): Uint8Array;
   limitsTransaction(change: {
     readonly regionIndex: number;
     readonly memberIndex: number;
@@ -182,6 +200,8 @@ export function createMarketFixture(options: FixtureOptions): MarketFixture {
     slotEndS: (slotIndex) => ((firstSlot + slotIndex + 1) * slotS) as UnixSeconds,
     reportTransaction: (report) =>
       signReport({ oracleSecrets, firstSlot, quorum, configDigest }, report),
+    committeeTransaction: (order) =>
+      signCommitteeOrder({ oracleSecrets, quorum, configDigest }, order),
     limitsTransaction: ({ limits, ...at }) => signCall({ ...at, data: encodeSetLimits(limits) }),
     callTransaction: signCall,
   };
@@ -207,16 +227,31 @@ function signReport(
     refusedReadings: report.refusedReadings ?? 0,
     late: report.late ?? [],
   });
-  const signers = report.signers ?? Array.from({ length: chain.quorum }, (_, m) => m);
-  const message = reportStatement(reportBytes);
-  const signatures = signers.map((m) =>
-    signBls({ message, secretKey: chain.oracleSecrets[m]!.bls }),
-  );
-  return encodeReportTransaction({
-    reportBytes,
-    certificate: {
-      signers: signers.reduce((mask, m) => mask + 2 ** m, 0),
-      signature: aggregateBlsSignatures(signatures),
-    },
-  });
+  const certificate = certify(chain, reportStatement(reportBytes), report.signers);
+  return encodeReportTransaction({ reportBytes, certificate });
+}
+
+type Committee = Pick<MarketFixture, "oracleSecrets"> & { readonly quorum: number };
+
+function certify(
+  { oracleSecrets, quorum }: Committee,
+  message: Uint8Array,
+  signers: readonly number[] = Array.from({ length: quorum }, (_, m) => m),
+): Certificate {
+  const signatures = signers.map((m) => signBls({ message, secretKey: oracleSecrets[m]!.bls }));
+  return {
+    signers: signers.reduce((mask, m) => mask + 2 ** m, 0),
+    signature: aggregateBlsSignatures(signatures),
+  };
+}
+
+function signCommitteeOrder(
+  chain: Committee & { readonly configDigest: Uint8Array },
+  { act, sequence, signers, ...order }: FixtureCommitteeOrder,
+): Uint8Array {
+  const configDigest = order.configDigest ?? chain.configDigest;
+  const orderBytes = encodeCommitteeOrder({ configDigest, sequence, act });
+  const statement = (order.statement ?? committeeOrderStatement)(orderBytes);
+  const certificate = certify(chain, statement, signers);
+  return encodeCommitteeOrderTransaction({ orderBytes, certificate });
 }

@@ -6,7 +6,7 @@
  *   receipts root -> List[Root, 2^24], one per slot cleared since genesis = the lane's receipts
  *   Container {state, receipts, outbox}: four chunks, the last of them zero
  *   -> List[.., 2^10], one per region = lanes
- *   Container {lanes, admission} = app hash
+ *   Container {lanes, admission, committee}: four chunks, the last of them zero = app hash
  *
  * A list's root is hash(tree, length), so its tree is a left child.
  */
@@ -24,7 +24,7 @@ export const OUTBOX_DEPTH = 40;
 /** Siblings from a bill root to its slot's receipts root. */
 export const RECEIPTS_PROOF_NODES = BILLS_DEPTH + 1;
 /** Siblings from a receipts root to the app hash. */
-export const LANES_PROOF_NODES = HISTORY_DEPTH + 1 + 2 + LANES_DEPTH + 1 + 1;
+export const LANES_PROOF_NODES = HISTORY_DEPTH + 1 + 2 + LANES_DEPTH + 1 + 2;
 
 /** Depths and limits are one choice. */
 export const PATH_LIMITS = [
@@ -57,6 +57,6 @@ export function lanesPathIndex(place: {
   const receiptsTurn = 2 ** (HISTORY_DEPTH + 1); // digit 0 before it: left of the list's length
   // Receipts are the second of four chunks: digit 1, right of the state, then 0.
   const regionUnit = 4 * receiptsTurn;
-  // Above the region's digits: 0, left of the lanes' number, and 0, left of admission.
+  // Above the region's digits: 0, left of the lanes' number, and 0, 0, the first of four fields.
   return place.slotIndex + receiptsTurn + place.regionIndex * regionUnit;
 }

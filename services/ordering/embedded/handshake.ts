@@ -13,6 +13,7 @@ import { type Applier, applyBlock, reapplyBlock } from "./apply.ts";
 import { transactionsRoot } from "./block.ts";
 import type { BlockStore } from "./block-store.ts";
 import { corrupt } from "./store-errors.ts";
+import { requireKnownVersion, versionFault } from "./version-gate.ts";
 
 /** What a start found and did, for the log and for `gridlane doctor`. */
 export type Recovery = {
@@ -66,7 +67,8 @@ function fatal(reason: string): Plan {
 /**
  * Brings application, blocks and engine state together.
  *
- * @throws GridError database_corrupt where they cannot belong together
+ * @throws GridError database_corrupt where they cannot belong together; upgrade_required where the
+ *   application does not know the version of a block that it would have to execute, or make next
  */
 export async function handshake({
   applier,
@@ -99,6 +101,7 @@ export async function handshake({
     await follow({ applier, genesis, plan });
   }
   expectAppHash(applier);
+  requireKnownVersion(application);
   const replayedBlocks = application.info().lastBlockHeight - before;
   return { initialised, replayedBlocks, adoptedResponse, rebuiltBecause };
 }
@@ -158,6 +161,9 @@ async function replay({
   const block = await store.block(height);
   if (block === null) throw corrupt(store.directory, `block ${height} is missing`);
   await requireAuthentic({ store, block, publicKey: fromHex(genesis.sequencerPublicKey) });
+  requireKnownVersion(applier.application);
+  const otherVersion = versionFault(applier.application, block.header);
+  if (otherVersion !== null) throw corrupt(store.directory, otherVersion);
   // Asked for before the block is applied: applying the last one moves the engine's state.
   const expected = await knownAppHash(store, height);
   const { appHash: found } = await apply(applier, block);

@@ -15,12 +15,13 @@ import type { Clock } from "../../primitives/clock.ts";
 import { assert, GridError } from "../../primitives/errors.ts";
 import { BLOCK_TRANSACTIONS_MAX, TRANSACTION_BYTES_MAX } from "../../primitives/limits.ts";
 import { type UnixSeconds, unixSeconds } from "../../primitives/units.ts";
-import { CHAIN_VERSION, type Genesis } from "../../wire/genesis.ts";
+import type { Genesis } from "../../wire/genesis.ts";
 import { type Header, headerHash } from "../../wire/header.ts";
 import { TRANSACTION_CODE } from "../../wire/refusals.ts";
 import { type Applier, applyBlock } from "./apply.ts";
 import { signBlock } from "./block.ts";
 import { identify, Mempool, type Waiting } from "./mempool.ts";
+import { requireKnownVersion } from "./version-gate.ts";
 
 export type SequencerOptions = {
   readonly applier: Applier;
@@ -118,6 +119,7 @@ export class Sequencer {
       // Let everything that arrives in this turn of the event loop into the first block.
       await Promise.resolve();
       while (!this.#isStopping) {
+        requireKnownVersion(this.#options.applier.application);
         const candidates = this.#mempool.oldest(this.#alone > 0 ? 1 : BLOCK_TRANSACTIONS_MAX);
         if (candidates.length === 0 && !this.#owesBlock()) return;
         if (!(await this.#produce(candidates))) return;
@@ -209,8 +211,7 @@ export class Sequencer {
     applier.faults?.before("acknowledge");
     this.#acknowledge(block, finalized.results);
     const { height, timeS } = block.header;
-    const { appHash, results, slotRecords } = finalized;
-    const committed: CommittedBlock = { height, timeS, appHash, results, slotRecords };
+    const committed: CommittedBlock = { height, timeS, ...finalized };
     for (const listener of [...this.#listeners]) listener(committed);
   }
 
@@ -220,7 +221,7 @@ export class Sequencer {
     assert(state !== null, "a chain starts from the state of genesis");
     assert(state.height === height - 1, "a block builds on the committed state");
     const header = {
-      chainVersion: CHAIN_VERSION,
+      chainVersion: applier.application.info().nextVersion.version,
       networkId: genesis.networkId,
       height,
       timeS,

@@ -84,7 +84,11 @@ test("a block that the head shows before it is announced is not heard twice", as
   const timeS = unixSeconds(0);
   const hub = createStreamHub({
     chain: {
-      head: () => ({ height: 5, timeS, appHash, clearedSlots: 0, lastClearedSlot: null }),
+      head: () => ({
+        ...{ height: 5, timeS, appHash, clearedSlots: 0, lastClearedSlot: null },
+        ...{ lastCompleteSlot: null, lanesOut: [], chainVersion: 1 },
+        committee: { nextSequence: 1, upgrades: [] },
+      }),
       onBlock: (listener) => {
         announce = listener;
         return () => undefined;
@@ -98,7 +102,8 @@ test("a block that the head shows before it is announced is not heard twice", as
   });
   const { signal } = new AbortController();
   const events = readEvents(hub.open({ lastHeight: null, signal, sever: () => undefined }));
-  for (const height of [5, 6]) announce({ height, timeS, appHash, results: [], slotRecords: [] });
+  const quiet = { timeS, appHash, results: [], slotRecords: [], laneFailures: [] };
+  for (const height of [5, 6]) announce({ height, ...quiet });
   expect((await events.next())?.id).toBe("5");
   expect((await events.next())?.id).toBe("6");
   await events.cancel();

@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import type { Finalized } from "../../../services/chain/abci.ts";
 import { genesisNonces } from "../../../services/chain/admission.ts";
 import { createApplication, type MarketApplication } from "../../../services/chain/application.ts";
+import { EMPTY_COMMITTEE } from "../../../services/chain/committee-state.ts";
 import { encodeLane, genesisLane } from "../../../services/chain/lane.ts";
 import {
   decodeMessages,
@@ -63,7 +64,10 @@ export function openingRecords(fixture: MarketFixture, opening: Opening): Map<st
   });
   const timeS = fixture.genesis.genesisTimeS as UnixSeconds;
   const nonces = fixture.genesis.regions.map(({ members }) => genesisNonces(members.length));
-  const state = rootedState({ height: OPENING_HEIGHT, timeS, lanes, nonces });
+  const state = rootedState({
+    ...{ height: OPENING_HEIGHT, timeS, lanes, nonces },
+    committee: EMPTY_COMMITTEE,
+  });
   const head = headChange(rules, state);
   return new Map([
     [head.key, head.value!],

@@ -20,6 +20,11 @@ import {
   rootedNonces,
 } from "../../../services/chain/admission.ts";
 import {
+  decodeCommittee,
+  encodeCommittee,
+  rootedCommittee,
+} from "../../../services/chain/committee-state.ts";
+import {
   decodeForward,
   encodeForward,
   type ForwardParts,
@@ -120,13 +125,19 @@ const LaneState = new ContainerType({
   settledExportWh: members64,
   forward: ForwardStateType,
   messages: MessageStateType,
+  quarantine: new ContainerType({ standing: uint64, sinceSlot: uint64, step: uint64 }),
+});
+const CommitteeStateType = new ContainerType({
+  executedOrders: uint64,
+  upgradeVersion: new ListBasicType(uint64, 1024),
+  upgradeHeight: new ListBasicType(uint64, 1024),
 });
 const BillType = new ContainerType(Object.fromEntries(BILL_FIELDS.map((field) => [field, uint64])));
 const Bills = new ListCompositeType(BillType, 131_072);
 const History = new ListCompositeType(root, 2 ** HISTORY_DEPTH);
 const LaneType = new ContainerType({ state: root, receipts: root, outbox: root });
 const Lanes = new ListCompositeType(LaneType, 1024);
-const App = new ContainerType({ lanes: Lanes, admission: root });
+const App = new ContainerType({ lanes: Lanes, admission: root, committee: root });
 
 const big = (prng: Prng) => BigInt.asIntN(64, BigInt(prng.uint32()) * BigInt(prng.uint32()));
 const node = (prng: Prng) => sha256(Uint8Array.of(prng.below(256), prng.below(256)));
@@ -336,6 +347,11 @@ test.each([
     settledExportWh: unsigned64(columns.settledExportWh),
     forward: forwardValue(lane.forward),
     messages: messagesValue(lane.messages),
+    quarantine: {
+      standing: columns.counters[2]!,
+      sinceSlot: columns.counters[3]!,
+      step: columns.counters[4]!,
+    },
   });
   expect(laneStateRoot(lane)).toEqual(new Uint8Array(expected));
 });
@@ -428,9 +444,9 @@ test.each([1, 2, 3, 8, 9])(
     const lanes = Array.from({ length: n }, () => {
       return { state: node(prng), receipts: node(prng), outbox: node(prng) };
     });
-    const admission = node(prng);
-    const tree = appTree(lanes, admission);
-    expect(tree.appHash).toEqual(new Uint8Array(App.hashTreeRoot({ lanes, admission })));
+    const beside = { admission: node(prng), committee: node(prng) };
+    const tree = appTree(lanes, beside);
+    expect(tree.appHash).toEqual(new Uint8Array(App.hashTreeRoot({ lanes, ...beside })));
     lanes.forEach((lane, regionIndex) => {
       const frontier = new Uint8Array(32 * HISTORY_DEPTH);
       const leaf = sha256(utf8(`receipts ${regionIndex}`));
@@ -438,12 +454,31 @@ test.each([1, 2, 3, 8, 9])(
       const rooted = lanes.map((other, r) =>
         r === regionIndex ? { ...lane, receipts: grown.root } : other,
       );
-      const { appHash, proof } = appTree(rooted, admission);
+      const { appHash, proof } = appTree(rooted, beside);
       const path = [...grown.paths[0]!, ...proof(regionIndex)];
       expect(path).toHaveLength(LANES_PROOF_NODES);
       const index = lanesPathIndex({ regionIndex, slotIndex: 0 });
       expect(verifyMerkleProof({ leaf, index, proof: path, root: appHash })).toBe(true);
     });
+  },
+);
+
+test.each([0, 1, 4, 5, 1024])(
+  "the root of %i upgrades is SSZ's, and its record reads back",
+  (n) => {
+    const prng = createPrng(`upgrades ${n}`);
+    const upgrades = Array.from({ length: n }, (_, i) => ({
+      version: i + 2,
+      height: prng.uint32(),
+    }));
+    const state = rootedCommittee({ executedOrders: prng.uint32(), upgrades });
+    const expected = CommitteeStateType.hashTreeRoot({
+      executedOrders: BigInt(state.executedOrders),
+      upgradeVersion: upgrades.map(({ version }) => BigInt(version)),
+      upgradeHeight: upgrades.map(({ height }) => BigInt(height)),
+    });
+    expect(state.root).toEqual(new Uint8Array(expected));
+    expect(decodeCommittee(encodeCommittee(state))).toEqual(state);
   },
 );
 

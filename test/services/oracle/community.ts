@@ -202,7 +202,11 @@ export class TestChain {
   head(): ChainHead {
     const appHash = new Uint8Array(32);
     const timeS = GENESIS_S as UnixSeconds;
-    return { height: 0, timeS, appHash, clearedSlots: 0, lastClearedSlot: null };
+    return {
+      ...{ height: 0, timeS, appHash, clearedSlots: 0, lastClearedSlot: null },
+      ...{ lastCompleteSlot: null, lanesOut: [], chainVersion: 1 },
+      committee: { nextSequence: 1, upgrades: [] },
+    };
   }
 
   lane(regionIndex: number): LaneView {
