@@ -57,7 +57,7 @@ export function copyNonceColumn(nonces: Nonces): BigUint64Array {
   return column;
 }
 
-export function admissionRoot(regions: readonly Nonces[]): Uint8Array {
+export function admissionRoot(regions: readonly Pick<Nonces, "root">[]): Uint8Array {
   const roots = concatBytes(regions.map(({ root }) => root));
   return mixInLength(merkleRoot(roots, REGIONS_MAX), regions.length);
 }
@@ -79,7 +79,9 @@ export function decodeNonces(parts: {
   }
   const column = nonceColumn(parts.memberCount);
   values.forEach((value, m) => {
-    column[m] = BigInt(value as number);
+    const isNonce = (typeof value === "number" || typeof value === "bigint") && value >= 0;
+    if (!isNonce) return corruptRecord(key, "holds something that is no nonce");
+    column[m] = BigInt(value); // the codec has no integer beyond 64 bits
   });
   return rootedNonces(column);
 }

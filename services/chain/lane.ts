@@ -20,6 +20,7 @@ import {
   laneBytes,
   laneColumns,
 } from "./lane-columns.ts";
+import { isFrontierCanonical } from "./receipts-history.ts";
 import { corruptRecord, openRecord, sealRecord } from "./sealed-record.ts";
 import { laneKey } from "./store-keys.ts";
 
@@ -102,6 +103,15 @@ export function decodeLane(parts: {
   const lane = { columns: laneColumns(memory, parts.size), pending, forward };
   if (reportedSlots(lane) - clearedSlots(lane) !== parts.pending.length) {
     return corruptRecord(key, "does not match its pending reports");
+  }
+  // Bytes that no root covers: a lane has one form only.
+  const rest = bytes.subarray(lane.columns.counters.byteLength, lane.columns.memberUc.byteOffset);
+  const { historyFrontier } = lane.columns;
+  if (
+    rest.some((byte) => byte !== 0) ||
+    !isFrontierCanonical(historyFrontier, clearedSlots(lane))
+  ) {
+    return corruptRecord(key, "is not in its only form");
   }
   return lane;
 }
