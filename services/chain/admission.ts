@@ -5,6 +5,7 @@
  */
 import { merkleRoot, mixInLength } from "../crypto/merkle.ts";
 import { concatBytes, toHex } from "../primitives/bytes.ts";
+import type { CodecValue } from "../primitives/codec.ts";
 import { MEMBERS_PER_REGION_MAX, REGIONS_MAX } from "../primitives/limits.ts";
 import type { Genesis } from "../wire/genesis.ts";
 import { chunksOf } from "./lane-columns.ts";
@@ -78,10 +79,10 @@ export function decodeNonces(parts: {
     return corruptRecord(key, "has not the size of its region");
   }
   const column = nonceColumn(parts.memberCount);
-  values.forEach((value, m) => {
-    const isNonce = (typeof value === "number" || typeof value === "bigint") && value >= 0;
-    if (!isNonce) return corruptRecord(key, "holds something that is no nonce");
+  for (const [m, value] of (values as readonly CodecValue[]).entries()) {
+    const isInteger = typeof value === "number" || typeof value === "bigint";
+    if (!isInteger || value < 0) return corruptRecord(key, "holds something that is no nonce");
     column[m] = BigInt(value); // the codec has no integer beyond 64 bits
-  });
+  }
   return rootedNonces(column);
 }

@@ -43,6 +43,7 @@ export type EdgeErrors = {
   queue_full: { readonly what: string; readonly max: number };
   oracle_key_unknown: { readonly publicKey: string };
   store_outdated: { readonly directory: string; readonly have: number; readonly need: number };
+  snapshot_invalid: { readonly height: number; readonly what: string };
 };
 
 /** Thrown at an edge only. `message` is one sentence a person can act on, without a stack. */
