@@ -104,7 +104,7 @@ function requireSequencerKey(genesis: Genesis, secretKey: Uint8Array): void {
   );
 }
 
-type Opened = {
+export type Opened = {
   readonly application: ReadableApplication;
   readonly rebuiltBecause: string | null;
 };
@@ -130,7 +130,7 @@ async function openApplication(options: ApplicationOptions): Promise<Opened> {
     await store.startRebuild({ state: null, records: [], forget: "everything" });
     return { application: createApplication(new Map()), rebuiltBecause: what };
   }
-  return { application: await rebuildFromSnapshot(options, what), rebuiltBecause: what };
+  return rebuildFromSnapshot(options, what);
 }
 
 /** Null where a record is damaged: one of ours by its seal, or by the application's own check. */

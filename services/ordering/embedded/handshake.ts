@@ -20,7 +20,6 @@ export type Recovery = {
   readonly replayedBlocks: number;
   readonly adoptedResponse: boolean; // the application was one ahead of the engine's state
   readonly rebuiltBecause: string | null; // damage that a replay mended
-  readonly rebuiltFrom: number; // height of the snapshot that the replay began with; 0: block 1
 };
 
 export type Heights = {
@@ -83,7 +82,6 @@ export async function handshake({
   if (initialised) await initChain(applier, genesis);
   const before = application.info().lastBlockHeight;
   let adoptedResponse = false;
-  const rebuiltFrom = store.rebuild?.from ?? 0;
   if (store.rebuild !== null) {
     for (let height = stateHeight(store) + 1; height <= store.height; height++) {
       await replay({ applier, genesis, height, apply: applyBlock });
@@ -102,7 +100,7 @@ export async function handshake({
   }
   expectAppHash(applier);
   const replayedBlocks = application.info().lastBlockHeight - before;
-  return { initialised, replayedBlocks, adoptedResponse, rebuiltBecause, rebuiltFrom };
+  return { initialised, replayedBlocks, adoptedResponse, rebuiltBecause };
 }
 
 async function initChain({ application, store }: Applier, genesis: Genesis): Promise<void> {

@@ -7,7 +7,7 @@ import type { Snapshot, SnapshotPower, StoreChange } from "../../chain/abci.ts";
 import type { SnapshotSource } from "../../chain/snapshot.ts";
 import { STATE_KEYS } from "../../chain/store-keys.ts";
 import type { BlockStore } from "./block-store.ts";
-import type { ApplicationOptions, ReadableApplication } from "./chain.ts";
+import type { ApplicationOptions, Opened, ReadableApplication } from "./chain.ts";
 import type { EngineState } from "./engine-records.ts";
 import { knownAppHash } from "./handshake.ts";
 import { corrupt } from "./store-errors.ts";
@@ -20,7 +20,7 @@ import { corrupt } from "./store-errors.ts";
 export async function rebuildFromSnapshot(
   options: ApplicationOptions,
   what: string,
-): Promise<ReadableApplication> {
+): Promise<Opened> {
   const { store, snapshots, createApplication } = options;
   const faults: string[] = [];
   for (const snapshot of snapshots?.list() ?? []) {
@@ -31,7 +31,8 @@ export async function rebuildFromSnapshot(
       continue;
     }
     await store.startRebuild({ ...restored, forget: options.stateKeys ?? STATE_KEYS });
-    return application;
+    const rebuiltBecause = `${what}; made again from the snapshot of height ${snapshot.height}`;
+    return { application, rebuiltBecause };
   }
   const kept = faults.length === 0 ? "no snapshot is kept" : faults.join("; ");
   const pruned = `the blocks below ${store.base} are not stored`;
