@@ -3,7 +3,8 @@
  *
  * Safe because a block is one durable batch, its outcome another, and because opening checks that
  * no block or response is missing: LevelDB's recovery of a damaged log drops batches without a
- * word. What can be derived from the blocks is made again; a lost block is named.
+ * word. What can be derived from the blocks is made again; a lost block is named, also at the very
+ * end (`tip-file.ts`).
  */
 import type { StoreChange } from "../../chain/abci.ts";
 import type { StoredBlock } from "../../chain/access.ts";
@@ -48,6 +49,7 @@ import {
 import { type Change, openSealedLevel, type SealedLevel } from "./sealed-level.ts";
 import { corrupt } from "./store-errors.ts";
 import { type Damage, FORMAT, type FoundStore, findStore } from "./store-opening.ts";
+import { openTipFile, type TipFile } from "./tip-file.ts";
 
 /** Heights dropped with one commit, so that a late prune does not stall a block. */
 export const PRUNED_PER_COMMIT_MAX = 64;
@@ -77,9 +79,17 @@ export function inspectBlockStore({ directory }: { directory: string }): Promise
 
 async function openStore(directory: string, writes: "allowed" | "refused"): Promise<BlockStore> {
   const level = await openSealedLevel(directory, { createIfMissing: writes === "allowed" });
+  let tip: TipFile | null = null;
   try {
-    return new BlockStore(level, await findStore(level, { writes }));
+    const found = await findStore(level, { writes });
+    tip = openTipFile(directory, { writes });
+    if (found.height < tip.height && !found.isImporting) {
+      const [last, committed] = [found.height, tip.height];
+      throw corrupt(directory, `block ${committed} was committed, but the blocks end at ${last}`);
+    }
+    return new BlockStore(level, tip, found);
   } catch (failure) {
+    tip?.close();
     await level.close();
     throw failure;
   }
@@ -88,6 +98,7 @@ async function openStore(directory: string, writes: "allowed" | "refused"): Prom
 export class BlockStore {
   readonly directory: string;
   readonly #level: SealedLevel;
+  readonly #tip: TipFile;
   #genesisHash: Uint8Array | null;
   #isImporting: boolean;
   #firstHeader: number;
@@ -97,9 +108,10 @@ export class BlockStore {
   #rebuild: Rebuild | null;
   #damage: Damage | null;
 
-  constructor(level: SealedLevel, found: FoundStore) {
+  constructor(level: SealedLevel, tip: TipFile, found: FoundStore) {
     this.directory = level.directory;
     this.#level = level;
+    this.#tip = tip;
     this.#genesisHash = found.genesisHash;
     this.#isImporting = found.isImporting;
     this.#firstHeader = found.firstHeader;
@@ -217,6 +229,7 @@ export class BlockStore {
     const base = Math.max(this.#base, until);
     if (base > this.#base) changes.push(put(BASE_KEY, encode(base)));
     await this.#level.write(changes);
+    this.#tip.write(this.#height);
     this.#state = state;
     this.#base = base;
   }
@@ -357,6 +370,7 @@ export class BlockStore {
 
   async close(): Promise<void> {
     await this.#level.close();
+    this.#tip.close();
   }
 }
 
