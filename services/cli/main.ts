@@ -14,6 +14,7 @@ import { ordersCommand } from "./orders.ts";
 import { pairCommand } from "./pair.ts";
 import { payCommand, paymentsCommand } from "./pay.ts";
 import { nodeCommand } from "./run-node.ts";
+import { snapshotCommand } from "./snapshot.ts";
 import { statusCommand } from "./status.ts";
 import { reportFailure, say } from "./talk.ts";
 import { upgradeCommand } from "./upgrade.ts";
@@ -55,6 +56,7 @@ for (const command of [
   lanesCommand(),
   upgradeCommand(),
   auditCommand(),
+  snapshotCommand(),
   verifyCommand(),
 ]) {
   for (const each of [command, ...command.commands]) {

@@ -44,6 +44,7 @@ export type EdgeErrors = {
   oracle_key_unknown: { readonly publicKey: string };
   upgrade_required: { readonly version: number; readonly height: number };
   store_outdated: { readonly directory: string; readonly have: number; readonly need: number };
+  snapshot_invalid: { readonly height: number; readonly what: string };
 };
 
 /** Thrown at an edge only. `message` is one sentence a person can act on, without a stack. */

@@ -5,7 +5,8 @@
  * random logs of the grammar of calls: repeated initChain, several rounds with proposals that lose,
  * replays without rounds, crashes between any two calls, restarts from what was committed; and
  * checkTx, query and info anywhere. Every log must pass the grammar, and every height must give the
- * results and the app hash of the reference.
+ * results and the app hash of the reference. An application with the power of snapshots also boots
+ * by state sync (`state-sync-suite.ts`).
  */
 import { describe, expect, test } from "vitest";
 import type { Application, Block, Finalized } from "../../services/chain/abci.ts";
@@ -25,7 +26,11 @@ export type ApplicationSubject = {
 /** After so many, an application's work would not be said to end. */
 const EMPTY_BLOCKS_MAX = 100;
 
-type Step = { readonly results: string; readonly appHash: string; readonly slotRecords: number };
+export type Step = {
+  readonly results: string;
+  readonly appHash: string;
+  readonly slotRecords: number;
+};
 
 export function applicationSuite(name: string, subject: () => ApplicationSubject): void {
   describe(`${name} is an application`, () => {
@@ -127,7 +132,7 @@ function emptied(block: Block): Block {
   return { ...block, transactions: [] };
 }
 
-function stepOf({ results, appHash, slotRecords }: Finalized): Step {
+export function stepOf({ results, appHash, slotRecords }: Finalized): Step {
   return {
     results: JSON.stringify(results.map(({ code }) => code)),
     appHash: toHex(appHash),
@@ -135,7 +140,7 @@ function stepOf({ results, appHash, slotRecords }: Finalized): Step {
   };
 }
 
-function plainRun({ create, blocks }: ApplicationSubject): Step[] {
+export function plainRun({ create, blocks }: ApplicationSubject): Step[] {
   const app = create(new Map());
   app.initChain();
   return blocks.map((block) => {
@@ -219,7 +224,7 @@ function rounds(
 }
 
 /** What may come at any time. */
-function noise(app: Application, blocks: readonly Block[], prng: Prng): void {
+export function noise(app: Application, blocks: readonly Block[], prng: Prng): void {
   for (let i = prng.below(3); i > 0; i--) {
     const { transactions } = blocks[prng.below(blocks.length)]!;
     const pick = prng.below(4);
@@ -230,6 +235,6 @@ function noise(app: Application, blocks: readonly Block[], prng: Prng): void {
   }
 }
 
-function randomBytes(prng: Prng): Uint8Array {
+export function randomBytes(prng: Prng): Uint8Array {
   return Uint8Array.from({ length: prng.below(80) }, () => prng.below(256));
 }
