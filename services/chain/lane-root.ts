@@ -33,7 +33,7 @@ import { quarantineRoot } from "./quarantine-state.ts";
 export const PENDING_REPORTS_PER_LANE_MAX = 512;
 
 const CHUNK_BYTES = 32;
-const FIELDS = 14;
+const FIELDS = 15;
 
 /** What of a lane its root is made from. */
 export type LaneStateParts = {
