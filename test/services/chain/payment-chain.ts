@@ -94,6 +94,8 @@ export type PaymentChain = {
   restarted(): PaymentChain;
 };
 
+const decoded = new WeakMap<Uint8Array, MessageState>();
+
 export function startPayments(
   fixture: MarketFixture,
   stored: Map<string, Uint8Array>,
@@ -103,7 +105,10 @@ export function startPayments(
   const signed = new Map<string, number>(); // transactions by payer, since the last block
   const messages = (regionIndex: number) => {
     const record = stored.get(messagesKey(regionIndex));
-    return record === undefined ? EMPTY_MESSAGES : decodeMessages(regionIndex, record);
+    if (record === undefined) return EMPTY_MESSAGES;
+    const known = decoded.get(record) ?? decodeMessages(regionIndex, record);
+    decoded.set(record, known);
+    return known;
   };
   const finalize = (transactions: readonly Uint8Array[]) => {
     const { height, timeS } = app.head();
