@@ -211,7 +211,8 @@ export function readRootJob(reader: ValueReader): RootInput {
   const forwardRoot = reader.bytes();
   const messagesRoot = reader.bytes();
   const historyLength = reader.number();
-  return { pendingHashes, forwardRoot, messagesRoot, historyLength, leaves: split(reader.bytes()) };
+  const leaves = split(reader.bytes());
+  return { pendingHashes, forwardRoot, messagesRoot, historyLength, leaves };
 }
 
 type Rooted = {

@@ -225,8 +225,8 @@ function rootOn(pool: LanePool, { rules, jobs }: RootWork): readonly LaneOutcome
     write: (sink, j) => {
       const { lane, historyLength, leaves } = jobs[j]!;
       const pendingHashes = lane.pending.map(({ hash }) => hash);
-      const [forwardRoot, messagesRoot] = [lane.forward.root, lane.messages.root];
-      writeRootJob(sink, { pendingHashes, forwardRoot, messagesRoot, historyLength, leaves });
+      const roots = { forwardRoot: lane.forward.root, messagesRoot: lane.messages.root };
+      writeRootJob(sink, { pendingHashes, ...roots, historyLength, leaves });
     },
     read: readRooted,
     here: (j) => attempt(jobs[j]!, "root", () => rootLane(jobs[j]!)),

@@ -138,7 +138,8 @@ const hashes = fc.array(hash, { maxLength: 3 });
 test("roots, in and out, and failures", () => {
   fc.assert(
     fc.property(hashes, hash, fc.nat(), hashes, fc.string(), (some, one, length, more, text) => {
-      const job = { pendingHashes: some, forwardRoot: one, historyLength: length, leaves: more };
+      const roots = { forwardRoot: one, messagesRoot: one.map((byte) => byte ^ 1) };
+      const job = { pendingHashes: some, ...roots, historyLength: length, leaves: more };
       expect(thereAndBack((sink) => packing.writeRootJob(sink, job), packing.readRootJob)).toEqual([
         job,
         job,

@@ -98,6 +98,8 @@ export type PaymentChain = {
   restarted(): PaymentChain;
 };
 
+const decoded = new WeakMap<Uint8Array, MessageState>();
+
 export function startPayments(
   fixture: MarketFixture,
   stored: Map<string, Uint8Array>,
@@ -107,7 +109,10 @@ export function startPayments(
   const signed = new Map<string, number>(); // transactions by payer, since the last block
   const messages = (regionIndex: number) => {
     const record = stored.get(messagesKey(regionIndex));
-    return record === undefined ? EMPTY_MESSAGES : decodeMessages(regionIndex, record);
+    if (record === undefined) return EMPTY_MESSAGES;
+    const known = decoded.get(record) ?? decodeMessages(regionIndex, record);
+    decoded.set(record, known);
+    return known;
   };
   const finalize = (transactions: readonly Uint8Array[]) => {
     const { height, timeS } = app.head();
