@@ -4,6 +4,12 @@ import { signEd25519 } from "../../services/crypto/ed25519.ts";
 import { toHex } from "../../services/primitives/bytes.ts";
 import { decode } from "../../services/primitives/codec.ts";
 import { billRoot, encodeBill } from "../../services/wire/bill.ts";
+import {
+  type CommitteeOrder,
+  committeeOrderStatement,
+  encodeCommitteeOrder,
+  encodeCommitteeOrderTransaction,
+} from "../../services/wire/committee-order.ts";
 import { genesisHash, oracleConfigDigest, oracleQuorum } from "../../services/wire/genesis.ts";
 import { encodeHeader, headerHash, headerSignedBytes } from "../../services/wire/header.ts";
 import {
@@ -72,6 +78,18 @@ function reportVector() {
   };
 }
 
+function committeeOrderVector(order: CommitteeOrder) {
+  const orderBytes = encodeCommitteeOrder(order);
+  const certificate = samples.sampleOrderCertificate(orderBytes);
+  return {
+    order,
+    orderBytes,
+    statement: committeeOrderStatement(orderBytes),
+    certificate,
+    transaction: encodeCommitteeOrderTransaction({ orderBytes, certificate }),
+  };
+}
+
 function receiptVector() {
   const receipt = samples.sampleReceipt();
   const bytes = encodeReceipt({ receipt, secretKey: samples.receiptSecretKey });
@@ -109,6 +127,7 @@ export function buildVectors(): Record<string, Json> {
   const bill = samples.sampleBill();
   return {
     "reading.json": json([readingVector("ed25519"), readingVector("p256")]),
+    "committee-order.json": json(samples.sampleCommitteeOrders().map(committeeOrderVector)),
     "receipt.json": json(receiptVector()),
     "report.json": json(reportVector()),
     "bill.json": json({ bill, bytes: encodeBill(bill), root: billRoot(bill) }),
