@@ -15,6 +15,7 @@ import type { Genesis } from "../wire/genesis.ts";
 import type { Application, Block, Finalized } from "./abci.ts";
 import type { ChainHead, LaneView } from "./access.ts";
 import { admissionRoot, memberAt } from "./admission.ts";
+import { createMemberReader } from "./admission-facts.ts";
 import { createCertificateCheck } from "./certificates.ts";
 import { readForward } from "./forward-book.ts";
 import { clearedSlots, laneView, reportedSlots } from "./lane.ts";
@@ -55,6 +56,7 @@ export function createApplication({
   const editions = createEditions(createRules(genesis), versions);
   const { first: rules } = editions;
   const certifies = createCertificateCheck(rules);
+  const members = createMemberReader();
   let committed: ChainState = loadState(rules, stored) ?? genesisState(rules);
   let initialised = committed.height > 0;
   let finalized: Applied | null = null;
@@ -86,7 +88,7 @@ export function createApplication({
       const notBeforeS = committed.height === 0 ? (0 as UnixSeconds) : committed.timeS;
       // Under an unknown version no block comes any more: whatever it says, it waits.
       const next = { rules: editions.of(nextVersion()) ?? rules, height: nextHeight() };
-      const judge = { ...next, certifies, state, timeS: null, notBeforeS };
+      const judge = { ...next, certifies, members, state, timeS: null, notBeforeS };
       return judgeTransaction(judge, bytes).result;
     },
     prepareProposal: (block) => {
@@ -101,7 +103,7 @@ export function createApplication({
     },
     finalizeBlock(block): Finalized {
       finalized = null; // a block that fails must not leave an earlier one to commit
-      const parts = { rules: nextRules(), certifies, executor, state: committed, block };
+      const parts = { rules: nextRules(), certifies, members, executor, state: committed, block };
       finalized = applyBlock(parts);
       const { results, slotRecords, laneFailures, state } = finalized;
       return { results, appHash: state.appHash, slotRecords, laneFailures };

@@ -14,24 +14,23 @@ import type { Rules } from "./rules.ts";
 
 /** What settling its end of a forward flow puts on the region's `neighbours` account. */
 export function flowEndUc(
-  { genesis, indexOfRegion }: Rules,
+  { lines }: Rules,
   end: { readonly regionIndex: number; readonly priceUcPerWh: number },
   { lineIndex, energyWh, rentUc }: LineFlow,
 ): bigint {
-  const line = genesis.lines[lineIndex]!;
+  const line = lines[lineIndex]!;
   const energyUc = BigInt(end.priceUcPerWh) * BigInt(energyWh);
-  if (indexOfRegion.get(line.from) === end.regionIndex) return -energyUc;
+  if (line.from === end.regionIndex) return -energyUc;
   return energyUc - BigInt(line.feeUcPerWh) * BigInt(energyWh) - rentUc;
 }
 
 /** The region at the other end of a line. */
 export function otherEnd(
-  { genesis, indexOfRegion }: Rules,
+  { lines }: Rules,
   at: { readonly regionIndex: number; readonly lineIndex: number },
 ): number {
-  const { from, to } = genesis.lines[at.lineIndex]!;
-  const start = indexOfRegion.get(from)!;
-  return start === at.regionIndex ? indexOfRegion.get(to)! : start;
+  const { from, to } = lines[at.lineIndex]!;
+  return from === at.regionIndex ? to : from;
 }
 
 /** What ends that have not settled will put on `neighbours` accounts, their other ends having. */

@@ -2,6 +2,7 @@
  * START HERE. What a block does to the state, as one pure function:
  *
  *   gates       every slot whose gate has closed: its forward auction, over all lanes
+ *   signatures  of all transactions, in any order (`admission-facts.ts`)
  *   admission   each transaction in order: judged, then its effect on the draft
  *   due slots   every slot that all regions in the market have reported, in order
  *               (`due-slots.ts`); a region in which a step fails is quarantined
@@ -16,6 +17,7 @@ import type { Slot } from "../primitives/units.ts";
 import { encodeSlotRecord, type SlotRecord } from "../wire/slot-record.ts";
 import type { Block, StoreChange, TransactionResult } from "./abci.ts";
 import { encodeNonces, type Nonces, rootedNonces } from "./admission.ts";
+import { learnSignatures, type MemberReader } from "./admission-facts.ts";
 import type { CertificateCheck } from "./certificates.ts";
 import { executeCommitteeOrder } from "./committee-orders.ts";
 import { encodeCommittee } from "./committee-state.ts";
@@ -57,11 +59,12 @@ export type Applied = {
 export function applyBlock(parts: {
   readonly rules: Rules;
   readonly certifies: CertificateCheck;
+  readonly members: MemberReader;
   readonly executor: LaneExecutor;
   readonly state: ChainState;
   readonly block: Block;
 }): Applied {
-  const { rules, certifies, executor, state, block } = parts;
+  const { rules, certifies, members, executor, state, block } = parts;
   const { height } = block;
   assert(block.height === state.height + 1, "blocks come in order");
   assert(state.height === 0 || block.timeS >= state.timeS, "a block's time never falls");
@@ -69,7 +72,8 @@ export function applyBlock(parts: {
   const draft = createDraft(state);
   const { timeS } = block;
   holdForwardAuctions(rules, draft, timeS);
-  const judge = { rules, certifies, state: draft, height, timeS, notBeforeS: timeS };
+  learnSignatures({ ...parts, transactions: block.transactions });
+  const judge = { rules, certifies, members, state: draft, height, timeS, notBeforeS: timeS };
   const results = block.transactions.map((bytes) => {
     const verdict = judgeTransaction(judge, bytes);
     if (verdict.effect !== null) execute(rules, draft, verdict.effect, block);

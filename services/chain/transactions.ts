@@ -28,7 +28,6 @@ import {
   type ReportTransaction,
 } from "../wire/report.ts";
 import {
-  decodeMemberTransaction,
   decodeSetLimits,
   type Limits,
   MEMBER_TRANSACTION_TYPE,
@@ -37,6 +36,7 @@ import {
 } from "../wire/transaction.ts";
 import type { TransactionResult } from "./abci.ts";
 import { type MemberPlace, memberAt } from "./admission.ts";
+import type { MemberReader } from "./admission-facts.ts";
 import type { CertificateCheck } from "./certificates.ts";
 import { committeeOrderRefusal } from "./committee-orders.ts";
 import type { CommitteeState } from "./committee-state.ts";
@@ -66,6 +66,7 @@ export type JudgedState = {
 export type Judge = {
   readonly rules: Rules;
   readonly certifies: CertificateCheck;
+  readonly members: MemberReader;
   readonly state: JudgedState;
   readonly height: number; // the block's, or before there is one the next block's
   readonly timeS: UnixSeconds | null; // the block's; null before there is one (mempool)
@@ -101,7 +102,7 @@ export function judgeTransaction(judge: Judge, bytes: Uint8Array): Verdict {
     return "refusal" in transaction ? transaction.refusal : judgeReport(judge, transaction.value);
   }
   if (bytes[0] === MEMBER_TRANSACTION_TYPE) {
-    const transaction = decoded(() => decodeMemberTransaction(bytes));
+    const transaction = decoded(() => judge.members(bytes));
     return "refusal" in transaction ? transaction.refusal : judgeMember(judge, transaction.value);
   }
   if (bytes[0] === COMMITTEE_ORDER_TYPE) {

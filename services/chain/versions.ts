@@ -11,7 +11,7 @@
 import { assert, GridError } from "../primitives/errors.ts";
 import type { Rules } from "./rules.ts";
 
-/** Rules that may differ from version to version. */
+/** Rules that may differ from version to version: plain data, as workers are handed a copy. */
 export type VersionRules = {
   /** Changed limits hold from the slot that begins this many slots after the block's own. */
   readonly limitsNoticeSlots: number;

@@ -294,7 +294,7 @@ describe("no single lane is to blame", () => {
       const opened = sequentialExecutor.open(work);
       const brought = opened.brought.map((outcome) => {
         if ("failure" in outcome || outcome.value.regionIndex !== WEST) return outcome;
-        return { value: { ...outcome.value, orders: null } };
+        return { value: { ...outcome.value, curve: null } };
       });
       return { ...opened, brought };
     },
@@ -326,7 +326,7 @@ describe("no single lane is to blame", () => {
         const opened = sequentialExecutor.open(work);
         const outcome = opened.brought[0]!;
         if ("failure" in outcome) return opened;
-        return { ...opened, brought: [{ value: { ...outcome.value, orders: null } }] };
+        return { ...opened, brought: [{ value: { ...outcome.value, curve: null } }] };
       },
       root: (work) => sequentialExecutor.root(work),
     };
