@@ -10,7 +10,7 @@ import { gridlane, inTemporaryDirectory, run } from "../support/command.ts";
 const FAST = { GRIDLANE_CLOCK: "readings", GRIDLANE_HTTP_PORT: "0", GRIDLANE_MQTT_PORT: "0" };
 const H = 12;
 
-test("lanes and upgrade: list, release, schedule; the node stops before an unknown version", async () => {
+test("lanes and upgrade as commands; the node stops before an unknown version", async () => {
   await inTemporaryDirectory(async (directory) => {
     const village = join(directory, "village");
     expect((await run(["init", village, "--homes", "6"])).code).toBe(0);

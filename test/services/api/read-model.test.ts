@@ -131,7 +131,7 @@ test("the community's peak is joint, however the model came to it", async () => 
   });
 });
 
-test("a region that was out comes later: sums, peaks and statements are complete then", async () => {
+test("a region that was out comes later: then all sums and statements are complete", async () => {
   const region = (id: string) => ({
     id,
     mechanism: "mid-market-rate" as const,

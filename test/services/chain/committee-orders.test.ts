@@ -241,7 +241,7 @@ describe("a rule that changes with version 2", () => {
   });
 });
 
-test("a bug repaired with a version: old blocks quarantine as they did, the lane comes back", () => {
+test("a bug repaired with a version: old blocks still quarantine, the lane comes back", () => {
   const bug = ({ regionIndex, version }: { regionIndex: number; version: number }) =>
     regionIndex === WEST && version === 1;
   const run = () => {

@@ -220,7 +220,7 @@ test("a lane that fails once another has been excluded is excluded too", () => {
   expect(slotRecords.map(({ regionIndex }) => regionIndex)).toEqual([SOUTH]);
 });
 
-test("a lane that is out holds nobody up, and its own lag keeps nobody waiting when it is back", () => {
+test("a lane that is out holds nobody up, nor one that still catches up", () => {
   const chain = startPoisoned(fixture, { poison: failing("open", [WEST], 0) });
   chain.block(endS(0), ...slotReports(0));
   // West reports nothing for three slots.

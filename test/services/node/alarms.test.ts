@@ -1,4 +1,4 @@
-/** Method: a fixture chain whose region goes out and comes back; what the log is told, once each. */
+/** Method: a chain whose region goes out and comes back; what the log is told, each once. */
 import { expect, test } from "vitest";
 import { watchLanes } from "../../../services/node/alarms.ts";
 import { createChainFixture } from "../../support/chain-fixture.ts";

@@ -1,7 +1,7 @@
 /**
- * Method: one chain on disk, run by software that knows version 1, then by software that knows 2. The
- * old one must stop right before the activation height with everything acknowledged on the disk, and
- * refuse to start again; the new one goes on. Then headers of a version that is not in force.
+ * Method: one chain on disk, run by software that knows version 1, then by software that knows 2.
+ * The old one must stop right before the activation height with everything acknowledged on the disk
+ * and refuse to start again; the new one goes on. Then headers of a version that is not in force.
  */
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
@@ -95,7 +95,7 @@ async function runOld(directory: string): Promise<Submitted[]> {
   return acknowledged;
 }
 
-test("old software stops before the height and refuses to start; new software goes on", async () => {
+test("old software stops before the height and starts no more; new software goes on", async () => {
   const directory = temporaryDirectory();
   const acknowledged = await runOld(directory);
   expect(acknowledged.every(({ code, height }) => code === 0 && height < H)).toBe(true);
