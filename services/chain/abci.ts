@@ -13,8 +13,8 @@
  *    synced batch before it goes on. Called once for each `finalizeBlock`.
  * 7. A block without transactions MUST leave the app hash unchanged unless its time makes
  *    something due.
- * 8. Ordering MUST NOT make or execute a block of another version than `info().nextVersion`, nor any
- *    where the application does not know that version: it stops before it (`upgrade_required`).
+ * 8. Ordering MUST NOT make or execute a block of another version than `info().nextVersion`, nor
+ *    any where the application does not know that version: it stops before it (`upgrade_required`).
  */
 import type { UnixSeconds } from "../primitives/units.ts";
 import type { SlotRecord } from "../wire/slot-record.ts";

@@ -1,8 +1,8 @@
 /**
  * What regions owe each other while their lanes stand at different slots. A forward flow has two
  * ends, and each settles with a slot of its own lane; the entries of both on `neighbours` sum to
- * zero. So the sum of all `neighbours` accounts is zero but for ends that have not settled while the
- * other has: these are outstanding, and accounts and outstanding together are zero, always.
+ * zero. So the sum of all `neighbours` accounts is zero but for ends that have not settled while
+ * the other has: these are outstanding, and accounts and outstanding together are zero, always.
  */
 import { assert } from "../primitives/errors.ts";
 import type { Slot } from "../primitives/units.ts";
