@@ -153,9 +153,9 @@ type Community = {
 };
 
 /**
- * What the shown regions drew at the same time. A slot's regions mostly clear together, but one that
- * was out of the market comes later, slot by slot. A slot's sum only grows, so the greatest sum so
- * far is the peak so far; sums that can still grow are kept.
+ * What the shown regions drew at the same time. A slot's regions mostly clear together, but one
+ * that was out of the market comes later, slot by slot. A slot's sum only grows, so the greatest
+ * sum so far is the peak so far; sums that can still grow are kept.
  */
 class CommunityPeaks {
   readonly #importWh = new Map<Slot, number>(); // of slots that some region has not cleared yet

@@ -14,8 +14,8 @@
  * 7. A block without transactions MUST leave the app hash unchanged unless its time makes
  *    something due, or the application has work left over from earlier blocks; and a run of such
  *    blocks at one time MUST come to an end of that work, since ordering makes them until it does.
- * 8. Ordering MUST NOT make or execute a block of another version than `info().nextVersion`, nor any
- *    where the application does not know that version: it stops before it (`upgrade_required`).
+ * 8. Ordering MUST NOT make or execute a block of another version than `info().nextVersion`, nor
+ *    any where the application does not know that version: it stops before it (`upgrade_required`).
  *
  * Requirements of snapshots (`SnapshotPower`), by which a node joins without the blocks of the past:
  * 9. A snapshot of a height MUST be the same bytes on every node, whatever its history.

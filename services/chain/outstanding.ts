@@ -1,8 +1,8 @@
 /**
  * What regions owe each other while their lanes stand at different slots. A forward flow has two
  * ends, and each settles with a slot of its own lane; the entries of both on `neighbours` sum to
- * zero. So the sum of all `neighbours` accounts is zero but for ends that have not settled while the
- * other has: these are outstanding, and accounts and outstanding together are zero, always.
+ * zero. So the sum of all `neighbours` accounts is zero but for ends that have not settled while
+ * the other has: these are outstanding, and accounts and outstanding together are zero, always.
  */
 import { assert } from "../primitives/errors.ts";
 import type { Slot } from "../primitives/units.ts";
@@ -14,24 +14,23 @@ import type { Rules } from "./rules.ts";
 
 /** What settling its end of a forward flow puts on the region's `neighbours` account. */
 export function flowEndUc(
-  { genesis, indexOfRegion }: Rules,
+  { lines }: Rules,
   end: { readonly regionIndex: number; readonly priceUcPerWh: number },
   { lineIndex, energyWh, rentUc }: LineFlow,
 ): bigint {
-  const line = genesis.lines[lineIndex]!;
+  const line = lines[lineIndex]!;
   const energyUc = BigInt(end.priceUcPerWh) * BigInt(energyWh);
-  if (indexOfRegion.get(line.from) === end.regionIndex) return -energyUc;
+  if (line.from === end.regionIndex) return -energyUc;
   return energyUc - BigInt(line.feeUcPerWh) * BigInt(energyWh) - rentUc;
 }
 
 /** The region at the other end of a line. */
 export function otherEnd(
-  { genesis, indexOfRegion }: Rules,
+  { lines }: Rules,
   at: { readonly regionIndex: number; readonly lineIndex: number },
 ): number {
-  const { from, to } = genesis.lines[at.lineIndex]!;
-  const start = indexOfRegion.get(from)!;
-  return start === at.regionIndex ? indexOfRegion.get(to)! : start;
+  const { from, to } = lines[at.lineIndex]!;
+  return from === at.regionIndex ? to : from;
 }
 
 /** What ends that have not settled will put on `neighbours` accounts, their other ends having. */

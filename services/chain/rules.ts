@@ -60,7 +60,7 @@ export type GenesisLine = {
  * What the steps of lanes may know of genesis: plain data, as workers are handed a copy. It grows
  * with regions and meters, but never holds their keys and names.
  */
-export type LaneRules = Pick<Rules, "lines" | "retailer"> & {
+export type LaneRules = Pick<Rules, "version" | "byVersion" | "lines" | "retailer"> & {
   readonly regions: readonly LaneRegion[];
   readonly forward: Pick<ForwardRules, "law">;
 };

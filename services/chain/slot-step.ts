@@ -50,14 +50,17 @@ export function clearSlot(parts: {
   const unopened = failuresOf(opened.brought);
   if (unopened.length > 0) return { failed: unopened };
   const brought = valuesOf(opened.brought);
-  const market = attemptMarket(rules, slot, brought);
+  const market = blameMarket(slot, brought, () => clearMarket(rules, brought));
   if ("failure" in market) return { failed: [market.failure] };
   const outcomes = opened.close(market.value.answers);
   const unclosed = failuresOf(outcomes);
   if (unclosed.length > 0) return { failed: unclosed };
   const closed = valuesOf(outcomes);
-  const fault = market.value.check(closed.map(({ cleared }) => cleared));
-  assert(fault === null, "a clearing passes its witness");
+  const checked = blameMarket(slot, brought, () => {
+    const fault = market.value.check(closed.map(({ cleared }) => cleared));
+    assert(fault === null, "a clearing passes its witness");
+  });
+  if ("failure" in checked) return { failed: [checked.failure] };
   let neighboursUc = 0n;
   for (const { regionIndex, lane, record } of closed) {
     draft.setLane(regionIndex, lane);
@@ -83,18 +86,18 @@ function owedByAbsentUc(rules: Rules, brought: readonly Brought[]): bigint {
 }
 
 /**
- * The market step. Where one lane clears on its own a failure is that lane's; else nobody can tell
- * whose it is, and the block fails.
+ * Runs a part of the market step. Where one lane clears on its own a failure is that lane's; else
+ * nobody can tell whose it is, and the block fails.
  */
-function attemptMarket(
-  rules: Rules,
+function blameMarket<Value>(
   slot: Slot,
   brought: readonly Brought[],
-): LaneOutcome<ReturnType<typeof clearMarket>> {
+  run: () => Value,
+): LaneOutcome<Value> {
   const [only] = brought;
-  if (brought.length === 1) return attempt(only!, "market", () => clearMarket(rules, brought));
+  if (brought.length === 1) return attempt(only!, "market", run);
   try {
-    return { value: clearMarket(rules, brought) };
+    return { value: run() };
   } catch (cause) {
     if (!(cause instanceof InvariantError)) throw cause;
     const regions = brought.length;

@@ -4,14 +4,14 @@
  * versions stands in a table, one entry a version, and nowhere else: execution reads it through
  * `Rules.byVersion`, so blocks below an activation height execute for ever as they did.
  *
- * To change a rule: give it a field in `VersionRules`, with its old value in the old entries and its
- * new one in a new entry; use the field where the rule is applied; keep every golden block log as it
- * is. A repaired bug that had an effect is a changed rule: the old version keeps the bug.
+ * To change a rule: give it a field in `VersionRules`, with its old value in the old entries and
+ * its new one in a new entry; use the field where the rule is applied; keep every golden block log
+ * as it is. A repaired bug that had an effect is a changed rule: the old version keeps the bug.
  */
 import { assert, GridError } from "../primitives/errors.ts";
 import type { Rules } from "./rules.ts";
 
-/** Rules that may differ from version to version. */
+/** Rules that may differ from version to version: plain data, as workers are handed a copy. */
 export type VersionRules = {
   /** Changed limits hold from the slot that begins this many slots after the block's own. */
   readonly limitsNoticeSlots: number;

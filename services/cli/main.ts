@@ -24,6 +24,7 @@ import { VERSION } from "./version.ts";
 const program = new Command("gridlane")
   .description("A local energy market that its members own.")
   .version(VERSION)
+  .enablePositionalOptions() // after a command's name, `--version` is the command's own
   .exitOverride()
   .configureOutput({ writeErr: (text) => say(text.trimEnd()) })
   .showHelpAfterError("(add --help for the options)")

@@ -1,6 +1,6 @@
 /**
- * The alarm of a poisoned lane: an error in the log when a lane is quarantined, with what broke, and
- * a word when it is back. At a start, who is out already.
+ * The alarm of a poisoned lane: an error in the log when a lane is quarantined, with what broke,
+ * and a word when it is back. At a start, who is out already.
  */
 import { quarantineView } from "../api/quarantine-view.ts";
 import type { ChainReader, LaneOut } from "../chain/access.ts";

@@ -265,8 +265,11 @@ function sharedRules(rules: Rules): LaneRules {
   return known;
 }
 
-function shareRules({ regions, lines, retailer, forward }: Rules): LaneRules {
+function shareRules({ regions, forward, ...rules }: Rules): LaneRules {
+  const { version, byVersion, lines, retailer } = rules;
   return {
+    version,
+    byVersion,
     regions: regions.map(({ gridMembers: _, ...region }) => {
       const { memberOfMeter, gridMeters } = region.roster;
       const roster = {

@@ -348,6 +348,7 @@ export async function startFixture(distDirectory: string): Promise<DashboardFixt
         ...region,
         members: region.meters - 11,
         lastSlot: summaryOf(region, lastSlot),
+        quarantine: null,
         lines: [],
         quarantine: null,
       })),

@@ -38,6 +38,10 @@ export type ChainFixture = ChainReader & {
   readonly entries: EntryRecord[];
   /** Commits one block that clears the next slot of every region. */
   clearSlot(change?: (columns: Columns, regionIndex: number) => void): CommittedBlock;
+  /** From now on the region clears nothing, as if its lane were quarantined. */
+  quarantine(regionIndex: number): void;
+  /** Commits a block in which the region clears what it missed, and takes part again. */
+  catchUp(regionIndex: number): CommittedBlock;
   /** Commits a block in which no slot was due. */
   commitEmpty(): CommittedBlock;
 };
@@ -62,10 +66,9 @@ export function createChainFixture({
   const entries: EntryRecord[] = [];
   let appHash: Uint8Array = new Uint8Array(32);
   let timeS = startS as UnixSeconds;
-  const clearedSlots = () => records[0]!.length;
-  const lastSlot = () => {
-    return clearedSlots() === 0 ? null : ((firstSlot + clearedSlots() - 1) as Slot);
-  };
+  const missed = new Map<number, SlotRecord[]>(); // of regions that are out
+  const clearedSlots = () => Math.max(...records.map((own) => own.length));
+  const lastOf = (slots: number) => (slots === 0 ? null : ((firstSlot + slots - 1) as Slot));
 
   const commit = (slotRecords: SlotRecord[], blockTimeS: number): CommittedBlock => {
     const height = blocks.length + 1;
@@ -89,7 +92,8 @@ export function createChainFixture({
         own[memberIndex] = (own[memberIndex]! + amountUc) as MicroCents;
       }
     }
-    if (slotRecords.length > 0) appHash = merkleRoot(receiptsRoots(slotRecords), 16);
+    if (slotRecords.length > 0)
+      appHash = merkleRoot(receiptsRoots(slotRecords), Math.max(16, slotRecords.length));
     const block = { height, timeS, appHash, results: [], slotRecords, laneFailures: [] };
     for (const listener of listeners) listener(block);
     return block;
@@ -104,9 +108,13 @@ export function createChainFixture({
       timeS,
       appHash,
       clearedSlots: clearedSlots(),
-      lastClearedSlot: lastSlot(),
-      lastCompleteSlot: lastSlot(),
-      lanesOut: [],
+      lastClearedSlot: lastOf(clearedSlots()),
+      lastCompleteSlot: lastOf(Math.min(...records.map((own) => own.length))),
+      lanesOut: [...missed.keys()].map((regionIndex) => ({
+        ...{ regionIndex, standing: "quarantined" as const, step: "open" as const },
+        sinceSlot: (firstSlot + records[regionIndex]!.length) as Slot,
+        clearedSlots: records[regionIndex]!.length,
+      })),
       chainVersion: 1,
       committee: { nextSequence: 1, upgrades: [] },
     }),
@@ -159,7 +167,19 @@ export function createChainFixture({
         return metered;
       });
       const height = blocks.length + 1;
-      return commit(settleRegions({ genesis, slot, height, columns }), (slot + 1) * slotS);
+      const settled = settleRegions({ genesis, slot, height, columns });
+      for (const record of settled) missed.get(record.regionIndex)?.push(record);
+      const present = settled.filter(({ regionIndex }) => !missed.has(regionIndex));
+      return commit(present, (slot + 1) * slotS);
+    },
+    quarantine: (regionIndex) => {
+      missed.set(regionIndex, []);
+    },
+    catchUp: (regionIndex) => {
+      const height = blocks.length + 1;
+      const own = missed.get(regionIndex)!.map((record) => ({ ...record, height }));
+      missed.delete(regionIndex);
+      return commit(own, timeS);
     },
     commitEmpty: () => commit([], timeS),
   };

@@ -23,6 +23,7 @@ export function poisonedExecutor(
   inner: LaneExecutor = sequentialExecutor,
 ): LaneExecutor {
   return {
+    ...inner,
     open(work) {
       const { slot, jobs, rules } = work;
       const strike = <Value>(
@@ -42,6 +43,5 @@ export function poisonedExecutor(
         close: (answers) => strike("close", opened.close(answers)),
       };
     },
-    root: (work) => inner.root(work),
   };
 }

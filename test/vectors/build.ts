@@ -5,6 +5,12 @@ import { toHex } from "../../services/primitives/bytes.ts";
 import { decode } from "../../services/primitives/codec.ts";
 import { billRoot } from "../../services/wire/bill.ts";
 import { tableOfBills } from "../../services/wire/bill-table.ts";
+import {
+  type CommitteeOrder,
+  committeeOrderStatement,
+  encodeCommitteeOrder,
+  encodeCommitteeOrderTransaction,
+} from "../../services/wire/committee-order.ts";
 import { genesisHash, oracleConfigDigest, oracleQuorum } from "../../services/wire/genesis.ts";
 import { encodeHeader, headerHash, headerSignedBytes } from "../../services/wire/header.ts";
 import {
@@ -73,6 +79,18 @@ function reportVector() {
   };
 }
 
+function committeeOrderVector(order: CommitteeOrder) {
+  const orderBytes = encodeCommitteeOrder(order);
+  const certificate = samples.sampleOrderCertificate(orderBytes);
+  return {
+    order,
+    orderBytes,
+    statement: committeeOrderStatement(orderBytes),
+    certificate,
+    transaction: encodeCommitteeOrderTransaction({ orderBytes, certificate }),
+  };
+}
+
 function receiptVector() {
   const receipt = samples.sampleReceipt();
   const bytes = encodeReceipt({ receipt, secretKey: samples.receiptSecretKey });
@@ -110,6 +128,7 @@ export function buildVectors(): Record<string, Json> {
   const bill = samples.sampleBill();
   return {
     "reading.json": json([readingVector("ed25519"), readingVector("p256")]),
+    "committee-order.json": json(samples.sampleCommitteeOrders().map(committeeOrderVector)),
     "receipt.json": json(receiptVector()),
     "report.json": json(reportVector()),
     "bill.json": json({ bill, table: tableOfBills([bill]).bytes, root: billRoot(bill) }),

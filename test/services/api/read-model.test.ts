@@ -131,6 +131,49 @@ test("the community's peak is joint, however the model came to it", async () => 
   });
 });
 
+test("a region that was out comes later: then all sums and statements are complete", async () => {
+  const region = (id: string) => ({
+    id,
+    mechanism: "mid-market-rate" as const,
+    homes: Array(5).fill("plain"),
+  });
+  const make = () => createChainFixture({ regions: [region("east"), region("west")] });
+  const [chain, whole] = [make(), make()];
+  const models = [chain, whole].map((each) =>
+    createReadModel({ chain: each, statements: new MemoryStatementStore(), timeZone }),
+  );
+  await Promise.all(models.map(({ warmed }) => warmed));
+  const [live, truth] = models as [ReadModel, ReadModel];
+  const clear = (east: number, west: number) => {
+    for (const each of [chain, whole]) {
+      each.clearSlot(({ importWh }, r) => importWh.fill([east, west][r]!));
+    }
+  };
+  for (let at = 0; at < 80; at++) clear(1, 1);
+  chain.quarantine(1);
+  for (let at = 80; at < 190; at++) clear(at === 100 ? 60 : 1, at === 100 ? 70 : 1);
+  // While west is out: the others' windows, without a slot that only west misses.
+  expect(live.communitySummary("last")).toMatchObject({ importWh: 5, peakImportW: 20 });
+  expect(live.communitySummary("today")?.fromSlot).toBe(truth.communitySummary("today")?.fromSlot);
+  const statements = new MemoryStatementStore();
+  const rollUp = () => {
+    const untilSlot = chain.head().lastCompleteSlot!;
+    return rollUpDays({ chain, statements, timeZone, untilSlot });
+  };
+  expect(await rollUp()).toEqual([]); // west has not cleared the first day
+  const during = createReadModel({ chain, statements, timeZone });
+  await during.warmed;
+  chain.catchUp(1);
+  for (let at = 190; at < 200; at++) clear(2, 2);
+  expect(everything(live, chain)).toEqual(everything(truth, whole));
+  expect(everything(during, chain)).toEqual(everything(truth, whole));
+  expect(live.communitySummary("all")).toMatchObject({ peakImportW: 4 * 5 * 130 });
+  expect(await rollUp()).toHaveLength(2);
+  const after = createReadModel({ chain, statements, timeZone });
+  await after.warmed;
+  expect(everything(after, chain)).toEqual(everything(truth, whole));
+});
+
 test("a small region counts in the community only where others hide it", async () => {
   const importsOf = async (homes: readonly number[]) => {
     const regions = homes.map((count, i) => ({

@@ -220,7 +220,7 @@ test("a lane that fails once another has been excluded is excluded too", () => {
   expect(slotRecords.map(({ regionIndex }) => regionIndex)).toEqual([SOUTH]);
 });
 
-test("a lane that is out holds nobody up, and its own lag keeps nobody waiting when it is back", () => {
+test("a lane that is out holds nobody up, nor one that still catches up", () => {
   const chain = startPoisoned(fixture, { poison: failing("open", [WEST], 0) });
   chain.block(endS(0), ...slotReports(0));
   // West reports nothing for three slots.
@@ -294,7 +294,7 @@ describe("no single lane is to blame", () => {
       const opened = sequentialExecutor.open(work);
       const brought = opened.brought.map((outcome) => {
         if ("failure" in outcome || outcome.value.regionIndex !== WEST) return outcome;
-        return { value: { ...outcome.value, orders: null } };
+        return { value: { ...outcome.value, curve: null } };
       });
       return { ...opened, brought };
     },
@@ -326,7 +326,7 @@ describe("no single lane is to blame", () => {
         const opened = sequentialExecutor.open(work);
         const outcome = opened.brought[0]!;
         if ("failure" in outcome) return opened;
-        return { ...opened, brought: [{ value: { ...outcome.value, orders: null } }] };
+        return { ...opened, brought: [{ value: { ...outcome.value, curve: null } }] };
       },
       root: (work) => sequentialExecutor.root(work),
     };

@@ -285,8 +285,8 @@ test("a lie in a stored path of a proof", async () => {
 });
 
 test("a lie in the state", async () => {
-  const balance = await auditLie(
-    (level) => rewriteState(level, laneKey(2), (value) => flip(value as Uint8Array, 64)), // after the counters
+  const balance = await auditLie((level) =>
+    rewriteState(level, laneKey(2), (value) => flip(value as Uint8Array, 64)),
   );
   const end = { block: height };
   expect(balance.divergence).toMatchObject({

@@ -15,6 +15,10 @@ import type {
   WattHours,
 } from "../../../services/primitives/units.ts";
 import type { Bill } from "../../../services/wire/bill.ts";
+import {
+  type CommitteeOrder,
+  committeeOrderStatement,
+} from "../../../services/wire/committee-order.ts";
 import { Genesis } from "../../../services/wire/genesis.ts";
 import type { Header } from "../../../services/wire/header.ts";
 import {
@@ -97,6 +101,19 @@ export function sampleReport(): Report {
 
 export function sampleCertificate(reportBytes: Uint8Array): Certificate {
   const message = reportStatement(reportBytes);
+  return { signers: 1, signature: signBls({ message, secretKey: oracleSecretKey }) };
+}
+
+export function sampleCommitteeOrders(): CommitteeOrder[] {
+  const configDigest = seedOf("config");
+  return [
+    { configDigest, sequence: 1, act: { kind: "release", regionIndex: 3 } },
+    { configDigest, sequence: 2, act: { kind: "upgrade", version: 2, height: 120_000 } },
+  ];
+}
+
+export function sampleOrderCertificate(orderBytes: Uint8Array): Certificate {
+  const message = committeeOrderStatement(orderBytes);
   return { signers: 1, signature: signBls({ message, secretKey: oracleSecretKey }) };
 }
 
