@@ -3,6 +3,7 @@
  * new node that begins with it. Nobody who carries the files is trusted: the sequencer's signature
  * on the header that holds the app hash is, or an app hash known from elsewhere.
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { readConfig } from "../node/config.ts";
@@ -97,6 +98,7 @@ function importCommand(): Command {
       `
 The snapshot is verified against the app hash in a header that genesis's sequencer signed. Bills of
 slots before it stay with the node that has them; everything after it is as on every other node.
+Readings are not on the chain: a node that goes on collecting them needs the oracle's store too.
 
 Example:
   gridlane snapshot import --config village/gridlane.yaml /mnt/stick/village
@@ -114,7 +116,10 @@ Example:
         if (options.json) return printJson(imported);
         print(`snapshot  height ${imported.snapshotHeight}, verified`);
         print(`height    ${imported.height}, app hash ${imported.appHash}`);
-        say("start the node: it goes on from here");
+        if (!existsSync(join(config.data, "oracle"))) {
+          say(`the oracle's store is not part of it: copy data/oracle of the node it came from`);
+        }
+        say("then start the node: it goes on from here");
       },
     );
 }

@@ -8,9 +8,10 @@
 import { join } from "node:path";
 import type { StoreChange } from "../chain/abci.ts";
 import { createApplication, type MarketApplication } from "../chain/application.ts";
+import { wholeRecords } from "../chain/change-records.ts";
 import type { LaneExecutor } from "../chain/lane-executor.ts";
 import { type Difference, recordDifference, valueDifference } from "../chain/record-difference.ts";
-import { entryOf, HEAD_KEY, isStateKey, placeOfKey } from "../chain/store-keys.ts";
+import { entryOf, HEAD_KEY, isStateKey, placeOfKey, STATE_KEYS } from "../chain/store-keys.ts";
 import type { VersionTable } from "../chain/versions.ts";
 import { type BlockStore, inspectBlockStore } from "../ordering/embedded/block-store.ts";
 import { corrupt } from "../ordering/embedded/store-errors.ts";
@@ -249,17 +250,41 @@ class Auditor {
       const difference = { field: "(whole record)", stored: "(something)", computed: "(absent)" };
       throw new Diverged({ block, region: null, record: stray, ...difference });
     }
-    const strays: string[] = [];
+    const records = new Map<string, Uint8Array>();
+    const others: string[] = [];
     await this.#store.eachApplicationKey((key) => {
-      if (!this.#state.has(key) && !this.#isHistory(key)) strays.push(key);
+      if (!isStateKey(key) && !this.#isHistory(key)) others.push(key);
     });
+    for (const range of [...STATE_KEYS, ...others.map((key) => ({ gte: key, lt: `${key}\0` }))]) {
+      const all = { ...range, order: "rising", limit: Number.POSITIVE_INFINITY } as const;
+      for (const { key, value } of await this.#store.applicationRecords(all)) {
+        records.set(key, value);
+      }
+    }
+    // Whole records on both sides: when one was written as a change is each node's own affair.
+    const replayed = wholeRecords(this.#state);
+    const whole = this.#wholeOrRefuse(block, records);
     // The head says what the others come to: the record that is at fault is named before it.
-    const keys = [...this.#state.keys(), ...strays].filter((key) => key !== HEAD_KEY).sort();
-    for (const key of [...keys, HEAD_KEY]) {
-      const stored = await this.#store.applicationRecord(key);
-      const computed = this.#state.get(key) ?? null;
+    const names = new Set([...replayed.keys(), ...whole.keys(), ...others]);
+    names.delete(HEAD_KEY);
+    for (const key of [...[...names].sort(), HEAD_KEY]) {
+      const stored = whole.get(key) ?? (isStateKey(key) ? null : (records.get(key) ?? null));
+      const computed = replayed.get(key) ?? null;
       const difference = recordDifference(this.#genesis, { key, stored, computed });
       refuse({ block, region: this.#regionOf(key), record: key }, difference);
+    }
+  }
+
+  /** A change that does not fit its record is a finding; so is one that somebody made up. */
+  #wholeOrRefuse(block: number, records: ReadonlyMap<string, Uint8Array>) {
+    try {
+      return wholeRecords(records);
+    } catch (failure) {
+      if (!(failure instanceof GridError) || failure.code !== "database_corrupt") throw failure;
+      const { what: record } = (failure as GridError<"database_corrupt">).facts;
+      const difference = { field: "(whole record)", stored: failure.message };
+      const computed = "a change of the record before it";
+      throw new Diverged({ block, region: null, record, ...difference, computed });
     }
   }
 

@@ -215,7 +215,11 @@ export class SnapshotWriter {
     const fields = [height, format, clearedSlots, timeS, metadata, regions];
     this.#write(METADATA, sealed(fields));
     this.#write(ANCHOR, sealed(anchorFields(anchor.signed, anchor.next)));
-    this.#guarded(() => syncDirectory(this.#partial));
+    this.#guarded(() => {
+      syncDirectory(this.#partial);
+      // One of this height that will not do may stand in the way.
+      rmSync(this.#directory, { recursive: true, force: true });
+    });
     await rename(this.#partial, this.#directory).catch((failure: unknown) => {
       throw storeFailure(failure, { directory: this.#directory, what: "the snapshots" });
     });

@@ -348,7 +348,6 @@ export async function startFixture(distDirectory: string): Promise<DashboardFixt
         ...region,
         members: region.meters - 11,
         lastSlot: summaryOf(region, lastSlot),
-        quarantine: null,
         lines: [],
         quarantine: null,
       })),
