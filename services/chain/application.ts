@@ -13,12 +13,13 @@ import { BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX } from "../primitives/limits.ts
 import type { Slot, UnixSeconds } from "../primitives/units.ts";
 import type { Genesis } from "../wire/genesis.ts";
 import type { Application, Block, Finalized } from "./abci.ts";
-import type { ChainHead, LaneView } from "./access.ts";
+import type { ChainHead, LaneView, StateView } from "./access.ts";
 import { admissionRoot, memberAt } from "./admission.ts";
 import { createCertificateCheck } from "./certificates.ts";
 import { readForward } from "./forward-book.ts";
 import { clearedSlots, laneView, reportedSlots } from "./lane.ts";
 import { type LaneExecutor, sequentialExecutor } from "./lane-executor.ts";
+import { laneProof } from "./lane-proof.ts";
 import { createRules, type Rules } from "./rules.ts";
 import { type ChainState, genesisState } from "./state.ts";
 import { type Applied, applyBlock } from "./state-transition.ts";
@@ -31,6 +32,8 @@ export type MarketApplication = Application & {
   lane(regionIndex: number): LaneView;
   /** Next nonce of an address; 0 for one that is no member's. */
   nonce(address: Uint8Array): number;
+  /** The last committed state, as it stays whatever comes after. */
+  view(): StateView;
 };
 
 /**
@@ -94,6 +97,7 @@ export function createApplication({
     head: () => headOf(rules, committed),
     lane: (r) => laneView(laneAt(committed, r), rules.firstSlot),
     nonce: (address) => nonceOf(rules, committed, address),
+    view: () => viewOf(rules, committed),
   };
 }
 
@@ -103,6 +107,17 @@ function judgedState(state: ChainState) {
     forward: (r: number) => readForward(state.lanes[r]!.forward),
     nonce: ({ regionIndex, memberIndex }: { regionIndex: number; memberIndex: number }) =>
       state.nonces[regionIndex]!.column[memberIndex]!,
+  };
+}
+
+/** Safe to keep: a committed state never changes. */
+function viewOf(rules: Rules, state: ChainState): StateView {
+  const head = headOf(rules, state);
+  return {
+    head: () => head,
+    lane: (r) => laneView(laneAt(state, r), rules.firstSlot),
+    nonce: (address) => nonceOf(rules, state, address),
+    laneProof: (r) => laneProof(state, r),
   };
 }
 

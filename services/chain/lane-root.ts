@@ -15,6 +15,7 @@
  *     settledImportWh:        List[uint64, 2^16]     cumulative, by meter
  *     settledExportWh:        List[uint64, 2^16]
  *     forward:                ForwardState           `forward-state.ts`
+ *     policy:                 Policy                 the law in force, `wire/policy.ts`
  *   }
  *
  * SSZ packs a list of numbers as its bytes lie in memory, so each list is hashed in place.
@@ -23,16 +24,22 @@
 import { merkleRoot, mixInLength } from "../crypto/merkle.ts";
 import { concatBytes } from "../primitives/bytes.ts";
 import { MEMBERS_PER_REGION_MAX, METERS_PER_REGION_MAX } from "../primitives/limits.ts";
+import { policyRoot } from "../wire/policy.ts";
 import type { Lane } from "./lane.ts";
 import { chunksOf } from "./lane-columns.ts";
+import { LANE_STATE_FIELDS } from "./light-client/paths.ts";
 
 /** [fork] Reports of one region that wait for other regions': five days of quarter hours. */
 export const PENDING_REPORTS_PER_LANE_MAX = 512;
 
 const CHUNK_BYTES = 32;
-const FIELDS = 13;
 
 export function laneStateRoot(lane: Lane): Uint8Array {
+  return merkleRoot(laneStateFields(lane), LANE_STATE_FIELDS);
+}
+
+/** Roots of the fields of LaneState, packed. */
+export function laneStateFields(lane: Lane): Uint8Array {
   const { columns } = lane;
   const counters = new Uint8Array(2 * CHUNK_BYTES);
   const view = new DataView(counters.buffer);
@@ -40,7 +47,7 @@ export function laneStateRoot(lane: Lane): Uint8Array {
   view.setBigUint64(CHUNK_BYTES, columns.counters[1]!, true);
   const members = MEMBERS_PER_REGION_MAX;
   const meters = METERS_PER_REGION_MAX;
-  const chunks = concatBytes([
+  return concatBytes([
     counters,
     mixInLength(
       merkleRoot(concatBytes(lane.pending.map((p) => p.hash)), PENDING_REPORTS_PER_LANE_MAX),
@@ -56,8 +63,8 @@ export function laneStateRoot(lane: Lane): Uint8Array {
     listRoot(columns.settledImportWh, meters),
     listRoot(columns.settledExportWh, meters),
     lane.forward.root,
+    policyRoot(columns.policy),
   ]);
-  return merkleRoot(chunks, FIELDS);
 }
 
 type NumberColumn = BigInt64Array | BigUint64Array | Int32Array;

@@ -1,7 +1,7 @@
 /**
- * The list of receipts roots of all slots a lane ever cleared, as an append-only Merkle tree: SSZ
- * List[Root, 2^24], of which only the left edge (the frontier) is kept. So the app hash commits to
- * every bill of the past, and it does not matter over which blocks the slots were spread.
+ * The list of the roots of all slots a lane ever cleared (`slot-root.ts`), as an append-only Merkle
+ * tree: SSZ List[SlotRoot, 2^24], of which only the left edge (the frontier) is kept. So the app
+ * hash commits to every bill of the past, however the slots were spread over blocks.
  *
  * frontier[d] is the root of the last complete tree of depth d that has no complete right sibling
  * yet: it counts where digit d of the length is 1. Source: the incremental tree of Ethereum's
@@ -76,6 +76,17 @@ function edgeOf(frontier: Uint8Array, depth: number): Uint8Array {
 
 function setEdge(frontier: Uint8Array, depth: number, node: Uint8Array): void {
   frontier.set(node, NODE_BYTES * depth);
+}
+
+/** Root of the tree of the `length` leaves behind a frontier, below the list's length. */
+export function historyTree(frontier: Uint8Array, length: number): Uint8Array {
+  assert(length < CLEARED_SLOTS_MAX, "a full history waits for no slot");
+  let node = ZEROS[0]!;
+  for (let d = 0; d < HISTORY_DEPTH; d++) {
+    const isEdge = Math.floor(length / 2 ** d) % 2 === 1;
+    node = isEdge ? sha256(edgeOf(frontier, d), node) : sha256(node, ZEROS[d]!);
+  }
+  return node;
 }
 
 /** SSZ: the length as 32 little-endian bytes. */

@@ -3,9 +3,17 @@
  * level by level over many bills at once; `billRoot` (wire) is the slow twin.
  */
 import { hashPairs } from "../crypto/hash.ts";
-import { merkleDepth, merkleProof, merkleRoot, mixInLength } from "../crypto/merkle.ts";
+import {
+  type MerkleLevels,
+  merkleDepth,
+  merkleLevels,
+  merkleProof,
+  merkleRoot,
+  mixInLength,
+} from "../crypto/merkle.ts";
 import { assert } from "../primitives/errors.ts";
 import { BILL_FIELDS, BILLS_PER_SLOT_MAX, type Bill } from "../wire/bill.ts";
+import { BILL_PLACE_NODES } from "./light-client/paths.ts";
 import { lengthChunk } from "./receipts-history.ts";
 
 const CHUNK_BYTES = 32;
@@ -60,4 +68,16 @@ export function receiptsProofOf(bills: readonly Bill[], index: number): Uint8Arr
   assert(index >= 0 && index < bills.length, "a proof is for one of the slot's bills");
   const siblings = merkleProof({ chunks: billRoots(bills), index, limit: BILLS_PER_SLOT_MAX });
   return [...siblings, lengthChunk(bills.length)];
+}
+
+/** All levels of the receipts tree, below its length: for many proofs of one slot. */
+export function receiptsLevels(bills: readonly Bill[]): MerkleLevels {
+  return merkleLevels(billRoots(bills), BILLS_PER_SLOT_MAX);
+}
+
+/** Siblings from the root of the fields that tell a bill's place to the bill's root. */
+export function billPlaceProof(bill: Bill): Uint8Array[] {
+  const fields = packBills([bill]);
+  const siblings = merkleProof({ chunks: fields, index: 0, limit: BILL_CHUNKS });
+  return siblings.slice(siblings.length - BILL_PLACE_NODES);
 }

@@ -6,7 +6,7 @@
  *     admission: Root
  *   }
  *
- * `state` is `laneStateRoot`; `receipts` is the root of all slots' receipts roots since genesis
+ * `state` is `laneStateRoot`; `receipts` is the root of all slots' roots since genesis
  * (`receipts-history.ts`); `admission` is `admissionRoot`. Parts that later versions of the chain
  * bring (the members' law, messages between lanes) are absent, not zero.
  */
@@ -20,8 +20,8 @@ export type LaneRoots = { readonly state: Uint8Array; readonly receipts: Uint8Ar
 
 export type AppTree = {
   readonly appHash: Uint8Array;
-  /** Siblings from the receipts root of a region's lane (its history's) to the app hash. */
-  proof(regionIndex: number): Uint8Array[];
+  /** Siblings from one of the roots of a region's lane to the app hash. */
+  proof(regionIndex: number, field: keyof LaneRoots): Uint8Array[];
 };
 
 export function appTree(lanes: readonly LaneRoots[], admission: Uint8Array): AppTree {
@@ -30,8 +30,8 @@ export function appTree(lanes: readonly LaneRoots[], admission: Uint8Array): App
   const lanesRoot = mixInLength(levels[levels.length - 1]!, lanes.length);
   return {
     appHash: sha256(lanesRoot, admission),
-    proof: (regionIndex) => [
-      lanes[regionIndex]!.state,
+    proof: (regionIndex, field) => [
+      lanes[regionIndex]![field === "state" ? "receipts" : "state"],
       ...proofFromLevels(levels, regionIndex),
       lengthChunk(lanes.length),
       admission,

@@ -23,6 +23,7 @@ import { type LaneExecutor, laneError, type RootedLane, valuesOf } from "./lane-
 import { encodeReceiptsPath } from "./proofs.ts";
 import type { LaneRoots } from "./roots.ts";
 import type { Rules } from "./rules.ts";
+import { slotRoot } from "./slot-root.ts";
 import { clearSlot } from "./slot-step.ts";
 import { type ChainState, createDraft, type Draft, stateTree } from "./state.ts";
 import { admissionKey, forwardKey, laneKey, pendingKey, proofKey, slotKey } from "./store-keys.ts";
@@ -73,7 +74,7 @@ export function applyBlock(parts: {
   };
   const changes = () => [
     ...stateChanges(state, after, draft),
-    ...recordChanges(rules, slotRecords, rooted, tree.proof),
+    ...recordChanges(rules, slotRecords, rooted, (r) => tree.proof(r, "receipts")),
   ];
   return { state: after, results, slotRecords, changes };
 }
@@ -132,7 +133,7 @@ function rootLanes(parts: {
 }): ReadonlyMap<number, RootedLane> {
   const { rules, executor, draft, before, records } = parts;
   const leaves = before.lanes.map((): Uint8Array[] => []);
-  for (const record of records) leaves[record.regionIndex]!.push(record.receiptsRoot);
+  for (const record of records) leaves[record.regionIndex]!.push(slotRoot(record));
   const jobs = [...draft.lanes()].map(([regionIndex, lane]) => ({
     regionIndex,
     lane,

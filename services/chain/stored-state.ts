@@ -99,7 +99,7 @@ function loadLane(
   const forward = orders === undefined ? EMPTY_FORWARD : decodeForward(regionIndex, orders);
   // A lane that no block has touched has no record.
   if (record === undefined) {
-    const lane = { ...genesisLane(rules.genesis, regionIndex), forward };
+    const lane = { ...genesisLane(rules, regionIndex), forward };
     return pending.length === 0 ? lane : corruptRecord(laneKey(regionIndex), "is missing");
   }
   const size = laneSize(rules.genesis, regionIndex);

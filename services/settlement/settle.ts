@@ -11,7 +11,13 @@ import { createAccounts, INSTITUTION } from "../ledger/accounts.ts";
 import { type Holder, transfer } from "../ledger/transfers.ts";
 import { assert } from "../primitives/errors.ts";
 import type { MicroCents } from "../primitives/units.ts";
-import { BILL_KIND, type Bill, boughtAtDeliveryWh, soldAtDeliveryWh } from "../wire/bill.ts";
+import {
+  BILL_KIND,
+  type Bill,
+  boughtAtDeliveryWh,
+  compareLeaves,
+  soldAtDeliveryWh,
+} from "../wire/bill.ts";
 import type { LateEntry } from "../wire/report.ts";
 import { type Delivery, imbalanceWh } from "./forward.ts";
 import { NO_MEMBER } from "./roster.ts";
@@ -42,7 +48,7 @@ export function settleSlot(input: SettlementInput): Settlement {
   entries.institutionUc[INSTITUTION.neighbours] = allocation.neighboursUc + forward.neighboursUc;
   entries.institutionUc[INSTITUTION.gridOperator] = allocation.gridOperatorUc + forward.feesUc;
   entries.institutionUc[INSTITUTION.treasury] = allocation.treasuryUc + forward.rentUc;
-  for (const late of metered.late) {
+  for (const late of byMeter(metered.late)) {
     const bill = lateBill(input, late);
     if (bill === null) continue;
     bills.push(bill);
@@ -55,8 +61,21 @@ export function settleSlot(input: SettlementInput): Settlement {
     retailerBoughtWh += bill.retailerBoughtWh;
     retailerSoldWh += bill.retailerSoldWh;
   }
+  assertLeafOrder(bills);
   const retailerUc = entries.institutionUc[INSTITUTION.retailer]! as MicroCents;
   return { bills, entries, tradedWh, retailerBoughtWh, retailerSoldWh, retailerUc };
+}
+
+/** Leaves rise by meter, then slot; the report's entries by slot, then meter. */
+function byMeter(late: readonly LateEntry[]): LateEntry[] {
+  return [...late].sort((a, b) => a.meterIndex - b.meterIndex || a.slot - b.slot);
+}
+
+/** So that two leaves side by side prove what is not between them. */
+function assertLeafOrder(bills: readonly Bill[]): void {
+  for (let i = 1; i < bills.length; i++) {
+    assert(compareLeaves(bills[i - 1]!, bills[i]!) < 0, "a slot's bills rise in leaf order");
+  }
 }
 
 /** What forward flows owe and are owed; the members' part follows from the bills. */

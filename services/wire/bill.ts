@@ -1,7 +1,8 @@
 /**
  * The bill leaf: what one meter's slot came to. An SSZ container of 21 uint64, so its root is a
  * Merkle tree of 32 little-endian chunks, and a receipts root is the SSZ hash_tree_root of
- * List[Bill, 2^17]. Money is signed: two's complement in 64 bits.
+ * List[Bill, 2^17]. Money is signed: two's complement in 64 bits. Leaves of a slot rise strictly in
+ * the order of `compareLeaves`.
  *
  * Energy, for every bill: export + all that was bought = import + all that was sold, where bought
  * and sold are the community, neighbour, retailer, forward and imbalance parts. Without forward
@@ -65,6 +66,18 @@ export const BILL_FIELDS = [
   "imbalanceBoughtWh",
   "imbalanceSoldWh",
 ] as const satisfies readonly (keyof Bill)[];
+
+/**
+ * The order of a slot's leaves, strict: by kind, meter, slot. A proof of absence rests on it.
+ *
+ * @returns below 0 where `a` comes before `b`, 0 for the same leaf
+ */
+export function compareLeaves(
+  a: Pick<Bill, "kind" | "meterIndex" | "slot">,
+  b: Pick<Bill, "kind" | "meterIndex" | "slot">,
+): number {
+  return a.kind - b.kind || a.meterIndex - b.meterIndex || a.slot - b.slot;
+}
 
 /** Where a bill's energy came from beside the forward auction; of a meter, Wh. */
 export function boughtAtDeliveryWh(bill: Bill): number {

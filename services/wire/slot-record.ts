@@ -1,13 +1,15 @@
 /**
  * What a region's lane leaves behind for one cleared slot: metered columns, law in force, clearing,
  * bills. Stored by the application beside its state (not hashed itself: its bills are leaves of
- * `receiptsRoot`, its report is in the block). Everything a history page or a statement needs.
+ * `receiptsRoot`, its report is in the block, and `slotRoot` commits to both and to the law).
+ * Everything a history page or a statement needs.
  */
 import { type CodecValue, decode, encode } from "../primitives/codec.ts";
 import { GridError } from "../primitives/errors.ts";
 import type { MicroCents, Slot } from "../primitives/units.ts";
 import { type Bill, decodeBill, encodeBill } from "./bill.ts";
 import type { Mechanism } from "./genesis.ts";
+import { decodePolicy, encodePolicy, type Policy } from "./policy.ts";
 
 export type LineFlow = {
   readonly lineIndex: number;
@@ -54,6 +56,7 @@ export type SlotRecord = {
   readonly readingsRoot: Uint8Array; // 32 B
   readonly receiptsRoot: Uint8Array; // 32 B, SSZ root of the bills
   readonly bills: readonly Bill[]; // leaf order
+  readonly policy: Policy; // the law the slot cleared under
 };
 
 export function encodeSlotRecord(record: SlotRecord): Uint8Array {
@@ -88,6 +91,7 @@ export function encodeSlotRecord(record: SlotRecord): Uint8Array {
     record.receiptsRoot,
     record.bills.map(encodeBill),
     encodeForward(record.forward),
+    encodePolicy(record.policy),
   ]);
 }
 
@@ -127,7 +131,7 @@ function decodeForward(value: CodecValue): ForwardRecord | null {
  */
 export function decodeSlotRecord(bytes: Uint8Array): SlotRecord {
   const fields = decode(bytes);
-  if (!Array.isArray(fields) || fields.length !== 30) {
+  if (!Array.isArray(fields) || fields.length !== 31) {
     throw new GridError("bytes_malformed", "not a slot record", { what: "slot record", offset: 0 });
   }
   const at = <T>(i: number) => fields[i] as T;
@@ -163,5 +167,6 @@ export function decodeSlotRecord(bytes: Uint8Array): SlotRecord {
     receiptsRoot: at(27),
     bills: at<Uint8Array[]>(28).map(decodeBill),
     forward: decodeForward(at(29)),
+    policy: decodePolicy(at(30)),
   };
 }

@@ -124,6 +124,10 @@ export function createChainFixture({
         signature: next.signature,
       };
     },
+    // The chain in memory proves bills only: it has no lanes' state.
+    slotAnchor: async () => null,
+    policyProof: async () => null,
+    pendingSlotProof: async () => null,
     onBlock: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
