@@ -11,6 +11,7 @@ import { marketCommand } from "./market.ts";
 import { metersCommand } from "./meters.ts";
 import { ordersCommand } from "./orders.ts";
 import { pairCommand } from "./pair.ts";
+import { proofCommand } from "./proof.ts";
 import { nodeCommand } from "./run-node.ts";
 import { statusCommand } from "./status.ts";
 import { reportFailure, say } from "./talk.ts";
@@ -48,6 +49,7 @@ for (const command of [
   marketCommand(),
   ordersCommand(),
   auditCommand(),
+  proofCommand(),
   verifyCommand(),
 ]) {
   for (const each of [command, ...command.commands]) {

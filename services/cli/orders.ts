@@ -8,19 +8,13 @@ import { Command, Option } from "commander";
 import { fromHex, toHex0x } from "../primitives/bytes.ts";
 import { GridError } from "../primitives/errors.ts";
 import { PRICE_UC_PER_WH_MAX, SLOT_ENERGY_WH_MAX } from "../primitives/limits.ts";
-import type {
-  AccountNonce,
-  MyOrders,
-  Region,
-  Session,
-  Status,
-  TransactionAnswer,
-} from "../wire/api.ts";
+import type { AccountNonce, MyOrders, Region, Status, TransactionAnswer } from "../wire/api.ts";
 import { encodeCancelOrder, encodePlaceOrder, FORWARD_SIDE } from "../wire/forward-order.ts";
 import { TRANSACTION_CODE, type TransactionCodeName } from "../wire/refusals.ts";
 import { marketAddress, memberAddress, signMemberTransaction } from "../wire/transaction.ts";
 import { ask, CONFIG_HERE, nodeUrl } from "./operator.ts";
 import { wholeNumber } from "./options.ts";
+import { postJson, type SessionOptions, sessionOf, withSession } from "./session.ts";
 import { EXIT, print, printJson, say, table } from "./talk.ts";
 import { ctPerKwh, kwh, utcTime } from "./words.ts";
 
@@ -116,20 +110,18 @@ function cancelCommand(): Command {
 }
 
 function listCommand(): Command {
-  return withNode(new Command("list").description("show your open orders and positions"))
-    .addOption(new Option("--code <code>", "a pairing code, used up by this").conflicts("session"))
-    .option("--session <token>", "a session's token")
-    .action(async (options: Common & { readonly code?: string; readonly session?: string }) => {
-      const url = nodeUrl(urlOf(options));
-      const token = options.session ?? (await openSession(url, options.code));
-      const headers = { authorization: `Bearer ${token}` };
-      const own = (await ask(`${url}/api/v1/me/orders`, { headers })) as MyOrders;
-      if (options.json) return printJson(own);
-      if (options.code !== undefined) say(`session: ${token}`);
-      print(ordersTable(own));
-      print("");
-      print(positionsTable(own));
-    });
+  const command = withNode(new Command("list").description("show your open orders and positions"));
+  return withSession(command).action(async (options: Common & SessionOptions) => {
+    const url = nodeUrl(urlOf(options));
+    const token = await sessionOf(url, options);
+    const headers = { authorization: `Bearer ${token}` };
+    const own = (await ask(`${url}/api/v1/me/orders`, { headers })) as MyOrders;
+    if (options.json) return printJson(own);
+    if (options.code !== undefined) say(`session: ${token}`);
+    print(ordersTable(own));
+    print("");
+    print(positionsTable(own));
+  });
 }
 
 function ordersTable({ orders }: MyOrders): string {
@@ -162,20 +154,6 @@ function positionsTable({ positions }: MyOrders): string {
 
 function urlOf({ url, config }: Common): { url: string | undefined; config: string } {
   return { url, config };
-}
-
-async function openSession(url: string, code: string | undefined): Promise<string> {
-  if (code === undefined) {
-    const message = "whose orders? Give --session, or --code from `gridlane pair`";
-    throw new GridError("argument_invalid", message, { argument: "--code", value: "" });
-  }
-  const opened = (await postJson(`${url}/api/v1/session`, { code })) as Session;
-  return opened.token;
-}
-
-function postJson(url: string, body: unknown): Promise<unknown> {
-  const headers = { "content-type": "application/json" };
-  return ask(url, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
 /** Signs a call of the region's market with the next nonce, and submits it. */

@@ -6,15 +6,22 @@ import type {
   ChainReader,
   ChainWriter,
   CommittedBlock,
+  SlotAnchor,
   StoredBlock,
 } from "../../services/chain/access.ts";
-import { receiptsProofOf } from "../../services/chain/receipts.ts";
+import { genesisNonces } from "../../services/chain/admission.ts";
+import { copyLane, genesisLane, type Lane } from "../../services/chain/lane.ts";
+import { COUNTER } from "../../services/chain/lane-columns.ts";
+import { laneProof } from "../../services/chain/lane-proof.ts";
+import { billProofAt, pendingSlotProof, policyProof } from "../../services/chain/proofs.ts";
+import { growHistory } from "../../services/chain/receipts-history.ts";
+import { slotRoot } from "../../services/chain/slot-root.ts";
+import { rootedState } from "../../services/chain/state.ts";
 import { signEd25519 } from "../../services/crypto/ed25519.ts";
 import { sha256 } from "../../services/crypto/hash.ts";
-import { merkleProof, merkleRoot } from "../../services/crypto/merkle.ts";
-import { concatBytes, utf8 } from "../../services/primitives/bytes.ts";
+import { bytesEqual, utf8 } from "../../services/primitives/bytes.ts";
 import type { MicroCents, Slot, UnixSeconds } from "../../services/primitives/units.ts";
-import type { Genesis } from "../../services/wire/genesis.ts";
+import { type Genesis, genesisHash } from "../../services/wire/genesis.ts";
 import { type Header, headerSignedBytes } from "../../services/wire/header.ts";
 import type { SlotRecord } from "../../services/wire/slot-record.ts";
 import {
@@ -56,8 +63,13 @@ export function createChainFixture({
   const blocks: StoredBlock[] = [];
   const listeners = new Set<(block: CommittedBlock) => void>();
   const submitted: Uint8Array[] = [];
-  let appHash: Uint8Array = new Uint8Array(32);
   let timeS = startS as UnixSeconds;
+  const rules = { genesis, genesisHash: genesisHash(genesis), firstSlot };
+  const lanes = genesis.regions.map((_, r) => genesisLane(rules, r));
+  const nonces = genesis.regions.map(({ members }) => genesisNonces(members.length));
+  const rooted = () => rootedState({ height: blocks.length, timeS, lanes, nonces });
+  let state = rooted();
+  const paths = genesis.regions.map((): (readonly Uint8Array[])[] => []); // of slots' roots
   const clearedSlots = () => records[0]!.length;
 
   const commit = (slotRecords: SlotRecord[], blockTimeS: number): CommittedBlock => {
@@ -70,7 +82,7 @@ export function createChainFixture({
       timeS,
       parentHash: new Uint8Array(32),
       transactionsRoot: new Uint8Array(32),
-      appHash,
+      appHash: state.appHash,
     };
     const message = headerSignedBytes(header);
     const signature = signEd25519({ message, secretKey: sequencerSecret });
@@ -82,10 +94,34 @@ export function createChainFixture({
         own[memberIndex] = (own[memberIndex]! + amountUc) as MicroCents;
       }
     }
-    if (slotRecords.length > 0) appHash = merkleRoot(receiptsRoots(slotRecords), 16);
+    const grown = slotRecords.map((record) => {
+      const lane = copyLane(lanes[record.regionIndex]!); // a committed lane never changes
+      lanes[record.regionIndex] = lane;
+      return growLane(lane, record);
+    });
+    if (slotRecords.length > 0) state = rooted();
+    slotRecords.forEach(({ regionIndex }, i) => {
+      const { receiptsLanesProof } = laneProof(state, regionIndex);
+      paths[regionIndex]!.push([...grown[i]!, ...receiptsLanesProof]);
+    });
+    const { appHash } = state;
     const block = { height, timeS, appHash, results: [], slotRecords };
     for (const listener of listeners) listener(block);
     return block;
+  };
+  const anchorOf = (regionIndex: number, slot: Slot): SlotAnchor | null => {
+    const slotIndex = slot - firstSlot;
+    const record = records[regionIndex]![slotIndex];
+    const next = blocks[record?.height ?? -1];
+    if (record === undefined || next === undefined) return null;
+    const lanesProof = paths[regionIndex]![slotIndex]!;
+    return { regionIndex, slotIndex, lanesProof, header: next.header, signature: next.signature };
+  };
+  /** The last header, where the last block left the state as that header says. */
+  const signedHead = () => {
+    const last = blocks.at(-1);
+    if (last === undefined || !bytesEqual(last.header.appHash, state.appHash)) return null;
+    return { header: last.header, signature: last.signature };
   };
   return {
     genesis,
@@ -94,7 +130,7 @@ export function createChainFixture({
     head: () => ({
       height: blocks.length,
       timeS,
-      appHash,
+      appHash: state.appHash,
       clearedSlots: clearedSlots(),
       lastClearedSlot: clearedSlots() === 0 ? null : ((firstSlot + clearedSlots() - 1) as Slot),
     }),
@@ -107,27 +143,20 @@ export function createChainFixture({
         .slice(0, limit),
     block: async (height) => blocks[height - 1] ?? null,
     billProof: async ({ regionIndex, slot, leafIndex }) => {
+      const anchor = anchorOf(regionIndex, slot);
       const record = records[regionIndex]![slot - firstSlot];
-      const next = blocks[record?.height ?? -1];
-      if (record === undefined || next === undefined) return null;
-      const sameBlock = records.map((list) => list.find(({ height }) => height === record.height)!);
-      return {
-        regionIndex,
-        leafIndex,
-        receiptsProof: receiptsProofOf(record.bills, leafIndex),
-        lanesProof: merkleProof({
-          chunks: receiptsRoots(sameBlock),
-          index: regionIndex,
-          limit: 16,
-        }),
-        header: next.header,
-        signature: next.signature,
-      };
+      return anchor && billProofAt(record!, anchor, leafIndex);
     },
-    // The chain in memory proves bills only: it has no lanes' state.
-    slotAnchor: async () => null,
-    policyProof: async () => null,
-    pendingSlotProof: async () => null,
+    slotAnchor: async ({ regionIndex, slot }) => anchorOf(regionIndex, slot),
+    policyProof: async (regionIndex) => {
+      const signed = signedHead();
+      return signed && policyProof(laneProof(state, regionIndex), signed);
+    },
+    pendingSlotProof: async ({ regionIndex, slot }) => {
+      const signed = signedHead();
+      const proof = laneProof(state, regionIndex);
+      return signed && pendingSlotProof(proof, signed, slot - firstSlot);
+    },
     onBlock: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -152,8 +181,14 @@ export function createChainFixture({
   };
 }
 
-function receiptsRoots(records: readonly SlotRecord[]): Uint8Array {
-  return concatBytes(records.map((record) => record.receiptsRoot));
+/** Puts a slot into its lane's history; returns the path of its root to the history's. */
+function growLane({ columns }: Lane, record: SlotRecord): readonly Uint8Array[] {
+  const { counters, historyFrontier: frontier } = columns;
+  const length = Number(counters[COUNTER.cleared]);
+  const { paths } = growHistory({ frontier, length, leaves: [slotRoot(record)] });
+  counters[COUNTER.cleared]! += 1n;
+  counters[COUNTER.reported]! += 1n;
+  return paths[0]!;
 }
 
 function laneView(

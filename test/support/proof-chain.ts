@@ -142,7 +142,7 @@ function signReadings(
     const path = merkleProof({ chunks, index: meterIndex, limit: METERS_PER_REGION_MAX });
     return { ...reading, meterIndex, siblings: [...path, length] };
   });
-  return { root: readingsRoot(leaves), kept };
+  return { root: readingsRoot(chunks), kept };
 }
 
 function reportOf(

@@ -333,7 +333,7 @@ test.each([0, 1, 5, 17])(
     const readings = Array.from({ length: n }, () => node(prng));
     const slot = {
       receiptsRoot: receiptsRootOf(bills),
-      readingsRoot: readingsRoot(readings),
+      readingsRoot: readingsRoot(concatBytes(readings)),
       reportHash: node(prng),
       policy: randomPolicy(prng),
     };
