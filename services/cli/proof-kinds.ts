@@ -184,10 +184,11 @@ function readingClaim(answer: Extract<ProofFile, { kind: "reading" }>["answer"])
 }
 
 function policyWords(policy: PolicyProofAnswer["policy"], genesis: Genesis | null): string {
-  const prices = `retail ${ctPerKwh(policy.retailUcPerWh)}, feed-in ${ctPerKwh(policy.feedInUcPerWh)}`;
+  const [retail, feedIn] = [policy.retailUcPerWh, policy.feedInUcPerWh].map(ctPerKwh);
   const isGenesis = genesis !== null && toHex0x(genesisHash(genesis)) === policy.lawHash;
   const law = isGenesis ? "of genesis" : `of law ${policy.lawHash}`;
-  return `${policy.mechanism} (${prices} ct/kWh) since slot ${policy.fromSlot} ${law}`;
+  const prices = `retail ${retail}, feed-in ${feedIn} ct/kWh`;
+  return `${policy.mechanism} (${prices}) since slot ${policy.fromSlot} ${law}`;
 }
 
 function absenceClaim(answer: AbsenceProofAnswer, genesis: Genesis | null): string {

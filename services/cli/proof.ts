@@ -24,7 +24,8 @@ export function proofCommand(): Command {
     .addHelpText(
       "after",
       `
-Own data needs --code from \`gridlane pair\`, or --session. A reading's proof holds the record: keep it.
+Own data needs --code from \`gridlane pair\`, or --session. A reading's proof holds the record:
+whoever has the file can read the meter's registers.
 
 Examples:
   gridlane proof bill --slot 1917024 --code 4711-0815 -o bill.json

@@ -91,7 +91,7 @@ function failedStep(form: {
   return provenStep(file, { header, sequencerPublicKey });
 }
 
-/** What is hashed nowhere but in genesis: network and region by name, slots and meters by number. */
+/** What only genesis says: network and region by name, slots and meters by number. */
 function areNames(file: ProofFile, header: Header, genesis: Genesis): boolean {
   const { region, regionIndex } = file.answer;
   if (genesis.regions[regionIndex]?.id !== region) return false;

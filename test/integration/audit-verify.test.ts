@@ -1,6 +1,7 @@
 /**
- * Method: `audit`, `proof` and `verify` as an auditor and a member type them, on a community that ran with
- * simulated meters: what each prints and how it ends, on truth, on a planted lie, on bad input.
+ * Method: `audit`, `proof` and `verify` as an auditor and a member type them, on a community that
+ * ran with simulated meters: what each prints and how it ends, on truth, on a planted lie, on bad
+ * input.
  */
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

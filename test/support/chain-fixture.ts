@@ -10,13 +10,13 @@ import type {
   StoredBlock,
 } from "../../services/chain/access.ts";
 import { genesisNonces } from "../../services/chain/admission.ts";
-import { copyLane, genesisLane, type Lane } from "../../services/chain/lane.ts";
-import { COUNTER } from "../../services/chain/lane-columns.ts";
-import { laneProof } from "../../services/chain/lane-proof.ts";
+import { genesisLane } from "../../services/chain/lane.ts";
+import { type LaneProof, laneProof } from "../../services/chain/lane-proof.ts";
+import { HISTORY_DEPTH } from "../../services/chain/light-client/paths.ts";
 import { billProofAt, pendingSlotProof, policyProof } from "../../services/chain/proofs.ts";
-import { growHistory } from "../../services/chain/receipts-history.ts";
+import { growHistory, historyTree } from "../../services/chain/receipts-history.ts";
 import { slotRoot } from "../../services/chain/slot-root.ts";
-import { rootedState } from "../../services/chain/state.ts";
+import { type ChainState, rootedState, stateTree } from "../../services/chain/state.ts";
 import { signEd25519 } from "../../services/crypto/ed25519.ts";
 import { sha256 } from "../../services/crypto/hash.ts";
 import { bytesEqual, utf8 } from "../../services/primitives/bytes.ts";
@@ -64,11 +64,11 @@ export function createChainFixture({
   const listeners = new Set<(block: CommittedBlock) => void>();
   const submitted: Uint8Array[] = [];
   let timeS = startS as UnixSeconds;
-  const rules = { genesis, genesisHash: genesisHash(genesis), firstSlot };
-  const lanes = genesis.regions.map((_, r) => genesisLane(rules, r));
-  const nonces = genesis.regions.map(({ members }) => genesisNonces(members.length));
-  const rooted = () => rootedState({ height: blocks.length, timeS, lanes, nonces });
-  let state = rooted();
+  // The lanes' state stays that of genesis; their histories grow with the slots.
+  const atGenesis = stateOfGenesis(genesis, firstSlot);
+  const histories = genesis.regions.map(() => new Uint8Array(32 * HISTORY_DEPTH));
+  const laneRoots = [...atGenesis.laneRoots];
+  let tree = stateTree(laneRoots, atGenesis.nonces);
   const paths = genesis.regions.map((): (readonly Uint8Array[])[] => []); // of slots' roots
   const clearedSlots = () => records[0]!.length;
 
@@ -82,7 +82,7 @@ export function createChainFixture({
       timeS,
       parentHash: new Uint8Array(32),
       transactionsRoot: new Uint8Array(32),
-      appHash: state.appHash,
+      appHash: tree.appHash,
     };
     const message = headerSignedBytes(header);
     const signature = signEd25519({ message, secretKey: sequencerSecret });
@@ -95,16 +95,17 @@ export function createChainFixture({
       }
     }
     const grown = slotRecords.map((record) => {
-      const lane = copyLane(lanes[record.regionIndex]!); // a committed lane never changes
-      lanes[record.regionIndex] = lane;
-      return growLane(lane, record);
+      const { regionIndex: r, slot } = record;
+      const [frontier, length] = [histories[r]!, slot - firstSlot];
+      const growth = growHistory({ frontier, length, leaves: [slotRoot(record)] });
+      laneRoots[r] = { ...laneRoots[r]!, receipts: growth.root };
+      return growth.paths[0]!;
     });
-    if (slotRecords.length > 0) state = rooted();
+    if (slotRecords.length > 0) tree = stateTree(laneRoots, atGenesis.nonces);
     slotRecords.forEach(({ regionIndex }, i) => {
-      const { receiptsLanesProof } = laneProof(state, regionIndex);
-      paths[regionIndex]!.push([...grown[i]!, ...receiptsLanesProof]);
+      paths[regionIndex]!.push([...grown[i]!, ...tree.proof(regionIndex, "receipts")]);
     });
-    const { appHash } = state;
+    const { appHash } = tree;
     const block = { height, timeS, appHash, results: [], slotRecords };
     for (const listener of listeners) listener(block);
     return block;
@@ -117,10 +118,18 @@ export function createChainFixture({
     const lanesProof = paths[regionIndex]![slotIndex]!;
     return { regionIndex, slotIndex, lanesProof, header: next.header, signature: next.signature };
   };
+  const proofOfLane = (regionIndex: number): LaneProof => ({
+    ...laneProof(atGenesis, regionIndex),
+    appHash: tree.appHash,
+    stateLanesProof: tree.proof(regionIndex, "state"),
+    clearedSlots: clearedSlots(),
+    historyRoot: historyTree(histories[regionIndex]!, clearedSlots()),
+    receiptsLanesProof: tree.proof(regionIndex, "receipts"),
+  });
   /** The last header, where the last block left the state as that header says. */
   const signedHead = () => {
     const last = blocks.at(-1);
-    if (last === undefined || !bytesEqual(last.header.appHash, state.appHash)) return null;
+    if (last === undefined || !bytesEqual(last.header.appHash, tree.appHash)) return null;
     return { header: last.header, signature: last.signature };
   };
   return {
@@ -130,7 +139,7 @@ export function createChainFixture({
     head: () => ({
       height: blocks.length,
       timeS,
-      appHash: state.appHash,
+      appHash: tree.appHash,
       clearedSlots: clearedSlots(),
       lastClearedSlot: clearedSlots() === 0 ? null : ((firstSlot + clearedSlots() - 1) as Slot),
     }),
@@ -150,11 +159,11 @@ export function createChainFixture({
     slotAnchor: async ({ regionIndex, slot }) => anchorOf(regionIndex, slot),
     policyProof: async (regionIndex) => {
       const signed = signedHead();
-      return signed && policyProof(laneProof(state, regionIndex), signed);
+      return signed && policyProof(proofOfLane(regionIndex), signed);
     },
     pendingSlotProof: async ({ regionIndex, slot }) => {
       const signed = signedHead();
-      const proof = laneProof(state, regionIndex);
+      const proof = proofOfLane(regionIndex);
       return signed && pendingSlotProof(proof, signed, slot - firstSlot);
     },
     onBlock: (listener) => {
@@ -181,14 +190,14 @@ export function createChainFixture({
   };
 }
 
-/** Puts a slot into its lane's history; returns the path of its root to the history's. */
-function growLane({ columns }: Lane, record: SlotRecord): readonly Uint8Array[] {
-  const { counters, historyFrontier: frontier } = columns;
-  const length = Number(counters[COUNTER.cleared]);
-  const { paths } = growHistory({ frontier, length, leaves: [slotRoot(record)] });
-  counters[COUNTER.cleared]! += 1n;
-  counters[COUNTER.reported]! += 1n;
-  return paths[0]!;
+function stateOfGenesis(genesis: Genesis, firstSlot: Slot): ChainState {
+  const rules = { genesis, genesisHash: genesisHash(genesis), firstSlot };
+  return rootedState({
+    height: 0,
+    timeS: genesis.genesisTimeS as UnixSeconds,
+    lanes: genesis.regions.map((_, r) => genesisLane(rules, r)),
+    nonces: genesis.regions.map(({ members }) => genesisNonces(members.length)),
+  });
 }
 
 function laneView(

@@ -99,7 +99,7 @@ test("late energy: the newest record of the meter that the report carries", asyn
   expect(oracle.oracle.keptReading(at(2, 2))).toBeNull(); // neither there nor late
 });
 
-test("after a restart, and after erasure: gone for the erased meter, whole for the others", async () => {
+test("after a restart, and after an erasure, which takes nothing from others", async () => {
   const { oracle, meters } = await threeMeters();
   oracle.at(1, 1);
   for (const meter of meters) await oracle.send(meter.topic, meter.next(1, { importWh: 500 }));
