@@ -7,7 +7,7 @@ import { assert } from "../primitives/errors.ts";
 import type { Slot } from "../primitives/units.ts";
 import { type Policy, readPolicy } from "../wire/policy.ts";
 import type { Lane } from "./lane.ts";
-import type { Rules } from "./rules.ts";
+import type { LaneRules, Rules } from "./rules.ts";
 
 /** The law of a region at genesis: its hash is the genesis hash. */
 export function genesisPolicy(
@@ -25,7 +25,7 @@ export function genesisPolicy(
  * @throws InvariantError where execution would apply another law than the lane's
  */
 export function policyInForce(parts: {
-  readonly rules: Rules;
+  readonly rules: LaneRules;
   readonly regionIndex: number;
   readonly lane: Lane;
   readonly slot: Slot;

@@ -151,11 +151,11 @@ function gapOf(
 ): Gap | null {
   const before = firstBillFrom(bills, at);
   if (before < bills.length) {
-    const { kind, meterIndex } = bills[before]!;
+    const { kind, meterIndex } = bills.at(before)!;
     if (kind === at.kind && meterIndex === at.meterIndex) return null;
   }
   const opened = (index: number): PlacedLeaf | null => {
-    const bill = bills[index];
+    const bill = bills.at(index);
     if (bill === undefined) return null;
     const { slot, meterIndex, memberIndex, kind } = bill;
     const place = { slot, meterIndex, memberIndex, kind };
@@ -174,7 +174,7 @@ function firstBillFrom(
   let high = bills.length;
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
-    const { kind, meterIndex } = bills[middle]!;
+    const { kind, meterIndex } = bills.at(middle)!;
     if (kind < at.kind || (kind === at.kind && meterIndex < at.meterIndex)) low = middle + 1;
     else high = middle;
   }

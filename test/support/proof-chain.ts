@@ -189,7 +189,7 @@ export function exportedProofs({ fixture, slots, view, signed }: ProofChain): Na
     proofs.push({ kind: "kind" in answer ? String(answer.kind) : "bill", answer });
   };
   for (const { record, anchor, readings } of slots) {
-    record.bills.forEach((bill, leafIndex) => {
+    [...record.bills].forEach((bill, leafIndex) => {
       add(billProofView(genesis, bill, billProofAt(record, anchor, leafIndex)));
     });
     for (const kept of readings) {

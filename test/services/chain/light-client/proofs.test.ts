@@ -38,17 +38,19 @@ const absenceStep = (proof: AbsenceProof) =>
   verifyAbsenceProof({ proof, sequencerPublicKey })?.step ?? null;
 
 test("the chain has what the proofs are about", () => {
-  const bills = slots.flatMap(({ record }) => record.bills);
+  const bills = slots.flatMap(({ record }) => [...record.bills]);
   const late = bills.filter(({ kind }) => kind === BILL_KIND.late);
   expect(late.length).toBeGreaterThan(20);
   for (const { record } of slots) {
     for (let i = 1; i < record.bills.length; i++) {
-      expect(compareLeaves(record.bills[i - 1]!, record.bills[i]!)).toBeLessThan(0);
+      expect(compareLeaves(record.bills.at(i - 1)!, record.bills.at(i)!)).toBeLessThan(0);
     }
   }
   // Two late bills of one meter in one slot, for two slots of delivery.
   const twice = slots.some(({ record }) => {
-    const meters = record.bills.filter(({ kind }) => kind === 1).map((bill) => bill.meterIndex);
+    const meters = [...record.bills]
+      .filter(({ kind }) => kind === 1)
+      .map((bill) => bill.meterIndex);
     return new Set(meters).size < meters.length;
   });
   expect(twice).toBe(true);
@@ -60,7 +62,7 @@ test("a bill that is not there is proved absent, one that is there is not", () =
     const { meters } = genesis.regions[record.regionIndex]!;
     for (const kind of KINDS) {
       for (let meterIndex = 0; meterIndex < meters.length + 2; meterIndex++) {
-        const isThere = record.bills.some(
+        const isThere = [...record.bills].some(
           (bill) => bill.kind === kind && bill.meterIndex === meterIndex,
         );
         const claim = { kinds: [kind], meterIndexes: [meterIndex] };
@@ -82,7 +84,7 @@ test("a member is absent by all meters at once, and open leaves tell no energy",
     genesis.regions[regionIndex]!.members.forEach((_, memberIndex) => {
       const meterIndexes = metersOf(fixture, regionIndex, memberIndex);
       const proof = absenceProof(record, anchor, { kinds: [BILL_KIND.late], meterIndexes });
-      const isThere = record.bills.some(
+      const isThere = [...record.bills].some(
         (bill) => bill.kind === 1 && bill.memberIndex === memberIndex,
       );
       expect(proof === null).toBe(isThere);
@@ -127,7 +129,7 @@ test("no true gap can be bent to hide a bill that is there", () => {
         after: drop === "after" ? null : drop === "none" ? gap.after : stranger.after,
       };
       const forged = { ...proof, bills: proof.bills + bills, gaps: [bent] };
-      const isThere = record.bills.some(
+      const isThere = [...record.bills].some(
         (bill) => bill.kind === kind && bill.meterIndex === meterIndex,
       );
       if (absenceStep(forged) === null) expect(isThere).toBe(false);
