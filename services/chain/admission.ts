@@ -5,6 +5,7 @@
  */
 import { merkleRoot, mixInLength } from "../crypto/merkle.ts";
 import { concatBytes, toHex } from "../primitives/bytes.ts";
+import type { CodecValue } from "../primitives/codec.ts";
 import { MEMBERS_PER_REGION_MAX, REGIONS_MAX } from "../primitives/limits.ts";
 import type { Genesis } from "../wire/genesis.ts";
 import { chunksOf } from "./lane-columns.ts";
@@ -78,8 +79,10 @@ export function decodeNonces(parts: {
     return corruptRecord(key, "has not the size of its region");
   }
   const column = nonceColumn(parts.memberCount);
-  values.forEach((value, m) => {
-    column[m] = BigInt(value as number);
-  });
+  for (const [m, value] of (values as readonly CodecValue[]).entries()) {
+    const isNumber = typeof value === "number" || typeof value === "bigint";
+    if (!isNumber || value < 0) return corruptRecord(key, "has a nonce that is no number");
+    column[m] = BigInt(value); // at most 64 bits: the codec has no others
+  }
   return rootedNonces(column);
 }

@@ -48,13 +48,14 @@ export function decodeReceiptsPath(
   const key = proofKey(place.regionIndex, place.slot);
   const value = openRecord(key, stored);
   const [slotIndex, nodes] = Array.isArray(value) ? (value as unknown[]) : [];
-  if (typeof slotIndex !== "number" || !(nodes instanceof Uint8Array)) {
+  const isPath = nodes instanceof Uint8Array && nodes.length === NODE_BYTES * LANES_PROOF_NODES;
+  if (!isPath || !Number.isSafeInteger(slotIndex) || (slotIndex as number) < 0) {
     return corruptRecord(key, "is no receipts path");
   }
   const path = Array.from({ length: LANES_PROOF_NODES }, (_, i) =>
     nodes.slice(NODE_BYTES * i, NODE_BYTES * (i + 1)),
   );
-  return { ...place, slotIndex, nodes: path };
+  return { ...place, slotIndex: slotIndex as number, nodes: path };
 }
 
 /**

@@ -4,6 +4,7 @@
  * damaged a record is found before the first block.
  */
 import { bytesEqual, toHex } from "../primitives/bytes.ts";
+import type { CodecValue } from "../primitives/codec.ts";
 import { GridError } from "../primitives/errors.ts";
 import type { UnixSeconds } from "../primitives/units.ts";
 import type { StoreChange } from "./abci.ts";
@@ -76,7 +77,13 @@ export function loadState(
 function decodeHead(rules: Rules, bytes: Uint8Array) {
   const fields = openRecord(HEAD_KEY, bytes);
   if (!Array.isArray(fields) || fields.length !== 4) return corruptRecord(HEAD_KEY, "is no head");
-  const [genesisHash, height, timeS, appHash] = fields as [Uint8Array, number, number, Uint8Array];
+  const [genesisHash, height, timeS, appHash] = fields as readonly CodecValue[];
+  const isWhole = (value: CodecValue | undefined): value is number =>
+    Number.isSafeInteger(value) && (value as number) >= 0;
+  if (!(genesisHash instanceof Uint8Array) || !(appHash instanceof Uint8Array)) {
+    return corruptRecord(HEAD_KEY, "has no hashes");
+  }
+  if (!isWhole(height) || !isWhole(timeS)) return corruptRecord(HEAD_KEY, "has no height or time");
   if (!bytesEqual(genesisHash, rules.genesisHash)) {
     const expected = toHex(rules.genesisHash);
     const found = toHex(genesisHash);

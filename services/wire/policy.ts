@@ -33,6 +33,8 @@ export const MECHANISM_CODE = {
   "uniform-price": 1,
 } as const satisfies Record<Mechanism, number>;
 
+export const MECHANISMS = Object.keys(MECHANISM_CODE) as readonly Mechanism[];
+
 const FIELDS = 5;
 export const POLICY_BYTES = FIELDS * CHUNK_BYTES;
 

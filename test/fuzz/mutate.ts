@@ -4,9 +4,10 @@
  * fast-check can shrink it, and equal recipes give equal bytes.
  */
 import fc from "fast-check";
-import { concatBytes, fromUtf8, utf8 } from "../../services/primitives/bytes.ts";
+import { bytesEqual, concatBytes, fromUtf8, utf8 } from "../../services/primitives/bytes.ts";
 import { type CodecValue, decode, encode } from "../../services/primitives/codec.ts";
 import { GridError, InvariantError } from "../../services/primitives/errors.ts";
+import { decodeRlp, encodeRlp, type RlpValue } from "../../services/wire/rlp.ts";
 
 /** One change: which, and three numbers that it reads as it likes. */
 export type Change = {
@@ -142,8 +143,11 @@ function apply(bytes: Uint8Array, step: Change, seeds: readonly Uint8Array[]): U
     const from = other.subarray(c % (other.length + 1));
     return concatBytes([bytes.subarray(0, a % (bytes.length + 1)), from]);
   }
-  if (kind.startsWith("json")) return changeJson(bytes, step);
-  if (kind.startsWith("cbor")) return changeCbor(bytes, step);
+  if (kind.startsWith("json") || kind.startsWith("cbor")) {
+    const changed =
+      changeJson(bytes, step) ?? changeCbor(bytes, step) ?? changeRlp(bytes, step) ?? bytes;
+    return bytesEqual(changed, bytes) ? BYTE_CHANGES.flip(bytes, step) : changed;
+  }
   return BYTE_CHANGES[kind as keyof typeof BYTE_CHANGES](bytes, step);
 }
 
@@ -164,14 +168,14 @@ const EXTREMES: readonly CodecValue[] = [
 ];
 
 /** A byte string inside may hold CBOR of its own, and often does. */
-function changeCbor(bytes: Uint8Array, step: Change): Uint8Array {
+function changeCbor(bytes: Uint8Array, step: Change): Uint8Array | null {
   const [offset, value] = decodedFrom(bytes);
-  if (offset === null) return bytes;
+  if (offset === null) return null;
   try {
     const changed = encode(changeNode(value, step, 0));
     return concatBytes([bytes.subarray(0, offset), changed]);
   } catch (failure) {
-    if (failure instanceof InvariantError) return bytes; // no encoding: deeper than the codec goes
+    if (failure instanceof InvariantError) return null; // no encoding: deeper than the codec goes
     throw failure;
   }
 }
@@ -223,17 +227,45 @@ function changeNode(value: CodecValue, step: Change, depth: number): CodecValue 
   return EXTREMES[c % EXTREMES.length]!;
 }
 
+/** A transaction of a member is RLP behind its type byte. */
+function changeRlp(bytes: Uint8Array, step: Change): Uint8Array | null {
+  try {
+    const changed = encodeRlp(changeItem(decodeRlp(bytes.subarray(1)), step));
+    return concatBytes([bytes.subarray(0, 1), changed]);
+  } catch (failure) {
+    if (failure instanceof GridError) return null;
+    throw failure;
+  }
+}
+
+function changeItem(value: RlpValue, step: Change): RlpValue {
+  const { a, b, c } = step;
+  if (!(value instanceof Uint8Array) && value.length > 0 && a % 5 !== 0) {
+    const at = b % value.length;
+    const below = { ...step, a: Math.floor(a / 5) };
+    return value.map((item, i) => (i === at ? changeItem(item, below) : item));
+  }
+  if (value instanceof Uint8Array && c % 2 === 0) return BYTE_CHANGES.flip(value, step);
+  return RLP_EXTREMES[c % RLP_EXTREMES.length]!;
+}
+
+const RLP_EXTREMES: readonly RlpValue[] = [
+  ...[[], [[]], new Uint8Array(0), new Uint8Array(1), new Uint8Array(32).fill(255)],
+  ...[new Uint8Array(33).fill(1), new Uint8Array(20), Uint8Array.of(1), Uint8Array.of(127)],
+  ...[new Uint8Array(100_000).fill(7), Array.from({ length: 3000 }, () => new Uint8Array(0))],
+];
+
 const JSON_EXTREMES: readonly unknown[] = [
   ...[0, -1, 0.5, 1e300, 2 ** 53, "", "0x", "0x0", "a".repeat(3000), null, true, [], {}, [[[]]]],
   ...[{ __proto__: null }, Array.from({ length: 4000 }, () => "0x00"), `0x${"00".repeat(33)}`],
   ...["9".repeat(300), "-0", "1e3", "\ud800", `0x${"00".repeat(32)}`],
 ];
 
-function changeJson(bytes: Uint8Array, step: Change): Uint8Array {
+function changeJson(bytes: Uint8Array, step: Change): Uint8Array | null {
   try {
     return utf8(JSON.stringify(changeValue(JSON.parse(fromUtf8(bytes)), step)));
   } catch {
-    return bytes; // no JSON to change
+    return null; // no JSON to change
   }
 }
 

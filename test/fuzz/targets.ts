@@ -17,11 +17,11 @@ import { verifyProofText } from "../../services/cli/verify-proof.ts";
 import * as rows from "../../services/oracle/store-rows.ts";
 import * as block from "../../services/ordering/embedded/block.ts";
 import * as engine from "../../services/ordering/embedded/engine-records.ts";
-import { fromUtf8, toHex, utf8 } from "../../services/primitives/bytes.ts";
+import { bytesEqual, fromUtf8, toHex, utf8 } from "../../services/primitives/bytes.ts";
 import { decode, encode } from "../../services/primitives/codec.ts";
 import { GridError } from "../../services/primitives/errors.ts";
 import type { Slot } from "../../services/primitives/units.ts";
-import { decodeBills } from "../../services/wire/bill-table.ts";
+import { decodeBills, tableOfBills } from "../../services/wire/bill-table.ts";
 import { encodeCancelOrder, encodePlaceOrder } from "../../services/wire/forward-order.ts";
 import { Genesis } from "../../services/wire/genesis.ts";
 import { decodeHeader, encodeHeader } from "../../services/wire/header.ts";
@@ -29,9 +29,9 @@ import { decodePolicy, encodePolicy } from "../../services/wire/policy.ts";
 import { decodeReading, verifyReading } from "../../services/wire/reading.ts";
 import { encodeReceipt, openReceipt } from "../../services/wire/receipt.ts";
 import { READING_CODE, transactionCodeName } from "../../services/wire/refusals.ts";
-import { decodeReport, decodeReportTransaction } from "../../services/wire/report.ts";
+import { decodeReport, decodeReportTransaction, encodeReport } from "../../services/wire/report.ts";
 import { decodeRlp, encodeRlp } from "../../services/wire/rlp.ts";
-import { decodeSlotRecord } from "../../services/wire/slot-record.ts";
+import { decodeSlotRecord, encodeSlotRecord } from "../../services/wire/slot-record.ts";
 import { decodeMemberTransaction, encodeSetLimits } from "../../services/wire/transaction.ts";
 import { createProofChain, exportedProofs } from "../support/proof-chain.ts";
 import { certified, createWorld } from "./world.ts";
@@ -52,18 +52,20 @@ const calls = transactions.filter((bytes) => bytes[0] === 0x02);
 const ofFamily = (prefix: string) =>
   [...stored].flatMap(([key, value]) => (key.startsWith(prefix) ? [value] : []));
 
-/** A decoder as it is: what it returns is accepted. */
-function decoder(
+/** What a decoder returns is accepted; where there is an encoder, it must give the same bytes. */
+function decoder<Value>(
   name: string,
   seeds: readonly Uint8Array[],
-  read: (bytes: Uint8Array) => unknown,
+  read: (bytes: Uint8Array) => Value,
+  write?: (value: Value) => Uint8Array,
 ): FuzzTarget {
   return {
     name,
     seeds,
     take: (bytes) => {
-      read(bytes);
-      return "accepted";
+      const value = read(bytes);
+      if (write === undefined || bytesEqual(write(value), bytes)) return "accepted";
+      throw new Error("two encodings of one value");
     },
   };
 }
@@ -117,13 +119,12 @@ const callData = [
 
 /** The application's start on a store in which one record holds other bytes under a good seal. */
 function startWith(family: string): FuzzTarget {
-  const entries = [...stored].filter(([key]) => key.startsWith(family));
-  const seeds = entries.map(([, value]) => value.subarray(32));
+  const [key, sealed] = [...stored].find(([name]) => name.startsWith(family))!;
+  const seeds = [sealed.subarray(32)];
   return {
     name: `start with a ${family.replace("/", "")} record`,
     seeds,
     take: (bytes) => {
-      const [key] = entries[bytes.length % entries.length]!;
       createApplication({ genesis, stored: new Map(stored).set(key, sealPayload(key, bytes)) });
       return "accepted";
     },
@@ -139,6 +140,13 @@ function receiptsPath(): FuzzTarget {
   );
 }
 
+const dueReport = decodeReportTransaction(world.nextReport).reportBytes;
+function withLate(reportBytes: Uint8Array): Uint8Array {
+  const report = decodeReport(reportBytes);
+  const entry = { importWh: 5, exportWh: 6, quality: 0, meterIndex: 1 };
+  const late = [2, 1].map((before) => ({ ...entry, slot: (report.slot - before) as Slot }));
+  return encodeReport({ ...report, late });
+}
 const headers = world.signedHeaders;
 const [reading] = chain.slots[0]!.readings;
 const devicePublicKey = Uint8Array.from(
@@ -240,7 +248,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   { name: "finalizeBlock", seeds: [...reports, ...calls], take: (bytes) => execute([bytes]) },
   {
     name: "certified report in a block",
-    seeds: reports.map((bytes) => decodeReportTransaction(bytes).reportBytes),
+    seeds: [dueReport, withLate(dueReport)],
     take: (bytes) => execute([certified(fixture, bytes)]),
   },
   {
@@ -253,17 +261,19 @@ export const TARGETS: readonly FuzzTarget[] = [
     seeds: headers.map(({ transactions: list }) => block.encodeBody(list)),
     take: (bytes) => execute(block.decodeBody(bytes)),
   },
-  decoder("signed header", headers.map(block.encodeSignedHeader), block.decodeSignedHeader),
+  decoder(
+    "signed header",
+    headers.map(block.encodeSignedHeader),
+    block.decodeSignedHeader,
+    block.encodeSignedHeader,
+  ),
   decoder(
     "header",
     headers.map(({ header }) => encodeHeader(header)),
     decodeHeader,
+    encodeHeader,
   ),
-  decoder(
-    "report",
-    reports.map((bytes) => decodeReportTransaction(bytes).reportBytes),
-    decodeReport,
-  ),
+  decoder("report", [dueReport, withLate(dueReport)], decodeReport, encodeReport),
   decoder("report transaction", reports, decodeReportTransaction),
   decoder("member transaction", calls, decodeMemberTransaction),
   decoder("RLP", [...calls.map((bytes) => bytes.subarray(1)), encodeRlp([[], [[]]])], decodeRlp),
@@ -275,50 +285,63 @@ export const TARGETS: readonly FuzzTarget[] = [
   }),
   decoder("receipt", [receipt], (bytes) => openReceipt({ bytes, publicKey: receiptPublicKey })),
   // Records of the chain's store and the engine's.
-  decoder("slot record", ofFamily("slot/"), decodeSlotRecord),
+  decoder("slot record", ofFamily("slot/"), decodeSlotRecord, encodeSlotRecord),
   decoder(
     "table of bills",
     chain.slots.map(({ record }) => record.bills.bytes),
     decodeBills,
+    (table) => tableOfBills([...table]).bytes,
   ),
-  decoder("policy", [encodePolicy(application.view().laneProof(0).policy)], decodePolicy),
+  decoder(
+    "policy",
+    [encodePolicy(application.view().laneProof(0).policy)],
+    decodePolicy,
+    encodePolicy,
+  ),
   ...["head/", "lane/", "forward/", "admission/", "pending/"].map(startWith),
   receiptsPath(),
   decoder(
     "engine state",
     [engine.encodeState({ height: 3, timeS: world.dueS, appHash: new Uint8Array(32) })],
     engine.decodeState,
+    engine.encodeState,
   ),
   decoder(
     "response",
     [engine.encodeResponse({ appHash: new Uint8Array(32), results: [{ code: 0, info: "" }] })],
     engine.decodeResponse,
+    engine.encodeResponse,
   ),
   decoder(
     "store's format",
     [engine.encodeMeta({ format: 1, genesisHash: new Uint8Array(32) })],
     engine.decodeMeta,
+    engine.encodeMeta,
   ),
   // Rows of the oracle's store.
   decoder(
     "device row",
     [rows.encodeDeviceRow({ state: state as never, lastReceivedS: world.dueS, quality: 0 })],
     rows.decodeDeviceRow,
+    rows.encodeDeviceRow,
   ),
   decoder(
     "reading row",
     [rows.encodeReadingRow({ record: reading!.record, salt: reading!.salt, emission })],
     rows.decodeReadingRow,
+    rows.encodeReadingRow,
   ),
   decoder(
     "late row",
     [rows.encodeLateRow({ importWh: 1, exportWh: 2, quality: 0, leaf: new Uint8Array(32) })],
     rows.decodeLateRow,
+    rows.encodeLateRow,
   ),
   decoder(
     "leaves row",
     [rows.encodeLeavesRow({ leaves: new Uint8Array(64) })],
     rows.decodeLeavesRow,
+    rows.encodeLeavesRow,
   ),
   // Files and JSON of others.
   reader("proof file", proofTexts, judgeProof),
