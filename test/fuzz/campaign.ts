@@ -76,6 +76,10 @@ export function campaignLine(campaign: Campaign): string {
   const { target, inputs, slowestMs, hungriestBytes, answers } = campaign;
   const words = [...answers].sort(([, a], [, b]) => b - a).map(([word, n]) => `${word} ${n}`);
   const megabytes = (hungriestBytes / 1_048_576).toFixed(1);
-  const figures = `${String(inputs).padStart(7)}  ${slowestMs.toFixed(1).padStart(7)} ms  ${megabytes.padStart(5)} MiB`;
-  return `${target.padEnd(30)} ${figures}  ${words.slice(0, 6).join(", ")}`;
+  const figures = [
+    String(inputs).padStart(7),
+    `${slowestMs.toFixed(1).padStart(7)} ms`,
+    `${megabytes.padStart(5)} MiB`,
+  ];
+  return [target.padEnd(30), ...figures, words.slice(0, 6).join(", ")].join("  ");
 }
