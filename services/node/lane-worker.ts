@@ -22,19 +22,21 @@ import {
 } from "../chain/lane-executor.ts";
 import {
   readAnswer,
-  readCertificates,
   readOpenJob,
   readRootJob,
-  readTransactions,
-  writeCertified,
   writeClosed,
   writeCurve,
   writeFailure,
   writeRooted,
-  writeSenders,
 } from "../chain/lane-packing.ts";
 import type { LaneRules } from "../chain/rules.ts";
 import { measureValues, ValueReader, type ValueSink, writeValues } from "../chain/shared-values.ts";
+import {
+  readCertificates,
+  readTransactions,
+  writeCertified,
+  writeSenders,
+} from "../chain/signature-packing.ts";
 import { assert } from "../primitives/errors.ts";
 import { encodeSlotRecord } from "../wire/slot-record.ts";
 import {

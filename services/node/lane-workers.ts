@@ -27,18 +27,20 @@ import {
   valuesOf,
 } from "../chain/lane-executor.ts";
 import {
-  readCertified,
   readClosed,
   readCurve,
   readRooted,
-  readSenders,
   writeAnswer,
-  writeCertificates,
   writeOpenJob,
   writeRootJob,
-  writeTransactions,
 } from "../chain/lane-packing.ts";
 import type { LaneRules, Rules } from "../chain/rules.ts";
+import {
+  readCertified,
+  readSenders,
+  writeCertificates,
+  writeTransactions,
+} from "../chain/signature-packing.ts";
 import { openSlotRecord } from "../wire/slot-record.ts";
 import { createLanePool, type LanePool, type LanePoolOptions } from "./lane-pool.ts";
 
