@@ -20,6 +20,7 @@ import { errorAnswer, FAULT_ANSWER, issuesToError } from "./error-answers.ts";
 import { installMarketRoutes } from "./market-routes.ts";
 import { installMemberRoutes } from "./member-routes.ts";
 import type { ApiOptions } from "./options.ts";
+import { installProofRoutes } from "./proof-routes.ts";
 import { installSessionRoutes } from "./session-routes.ts";
 import { createHub, installStreamRoute } from "./stream-routes.ts";
 import { installSystemRoutes } from "./system-routes.ts";
@@ -49,6 +50,7 @@ export function createApi(options: ApiOptions): Api {
   installMarketRoutes(app, context);
   installSessionRoutes(app, context);
   installMemberRoutes(app, context);
+  installProofRoutes(app, context);
   installChainRoutes(app, context);
   installStreamRoute(app, hub);
   installSecuritySchemes(app);

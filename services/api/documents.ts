@@ -2,6 +2,7 @@
 import { z } from "@hono/zod-openapi";
 import { PAGE_ROWS_MAX } from "../primitives/limits.ts";
 import * as wire from "../wire/api.ts";
+import * as proofs from "../wire/proof-answers.ts";
 
 /**
  * By zod's own metadata and not by `.openapi()`: schemas that were made before `@hono/zod-openapi`
@@ -25,6 +26,14 @@ export const MyOrders = named("MyOrders", wire.MyOrders);
 export const MyPayments = named("MyPayments", wire.MyPayments);
 export const Pairing = named("Pairing", wire.Pairing);
 export const PairingRequest = named("PairingRequest", wire.PairingRequest);
+export const AbsenceProofAnswer = named("AbsenceProofAnswer", proofs.AbsenceProofAnswer);
+export const PendingSlotProofAnswer = named(
+  "PendingSlotProofAnswer",
+  proofs.PendingSlotProofAnswer,
+);
+export const PolicyProofAnswer = named("PolicyProofAnswer", proofs.PolicyProofAnswer);
+export const ReadingProofAnswer = named("ReadingProofAnswer", proofs.ReadingProofAnswer);
+export const SlotPolicyProofAnswer = named("SlotPolicyProofAnswer", proofs.SlotPolicyProofAnswer);
 export const RefusalPage = named("RefusalPage", wire.RefusalPage);
 export const Region = named("Region", wire.Region);
 export const Session = named("Session", wire.Session);
@@ -113,6 +122,13 @@ export const AddressPath = z.object({
   address: z.string().regex(/^0x[0-9a-fA-F]{40}$/, "must be an address, 0x and 40 digits"),
 });
 export const LeafPath = z.object({ slot: zSlotText, leaf: zSlotText });
+const zDevice = z.string().regex(/^[0-9a-f]{32}$/, "must be a device id, 32 hexadecimal digits");
+export const DevicePath = z.object({ slot: zSlotText, device: zDevice });
+export const SettledSlotPath = z.object({ slot: zSlotText });
+export const AbsenceQuery = z.strictObject({
+  kind: z.enum(["late", "slot"]).default("late"), // of the bill that is not there
+  device: zDevice.optional(), // default: every own meter
+});
 
 export const SESSION_SECURITY = [{ sessionCookie: [] }, { sessionToken: [] }];
 export const OPERATOR_SECURITY = [{ operatorToken: [] }];

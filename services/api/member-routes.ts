@@ -12,7 +12,6 @@ import type {
 } from "../wire/api.ts";
 import { FORWARD_SIDE } from "../wire/forward-order.ts";
 import { forwardLaw } from "../wire/genesis.ts";
-import { encodeHeader } from "../wire/header.ts";
 import { type ApiContext, type ApiEnv, unknown } from "./context.ts";
 import {
   BillLine,
@@ -31,6 +30,7 @@ import {
 } from "./documents.ts";
 import { slotRange } from "./market-routes.ts";
 import { installPaymentRoute } from "./payment-routes.ts";
+import { billProofView } from "./proof-views.ts";
 import type { Member } from "./sessions.ts";
 import { billLine } from "./slot-views.ts";
 import { listStatements } from "./statement-views.ts";
@@ -201,20 +201,7 @@ function installBillRoutes(app: OpenAPIHono<ApiEnv>, context: ApiContext): void 
       const asked = { regionIndex, slot: slot(at), leafIndex: leaf };
       const proof = await options.chain.billProof(asked);
       if (proof === null) throw unknown("proof yet: it takes one more block for", `${at}/${leaf}`);
-      return c.json(
-        {
-          bill: { ...bill, amountUc: bill.amountUc.toString() },
-          region: genesis.regions[regionIndex]!.id,
-          regionIndex: proof.regionIndex,
-          leafIndex: proof.leafIndex,
-          receiptsProof: proof.receiptsProof.map(toHex0x),
-          lanesProof: proof.lanesProof.map(toHex0x),
-          header: toHex0x(encodeHeader(proof.header)),
-          signature: toHex0x(proof.signature),
-          sequencerPublicKey: `0x${genesis.sequencerPublicKey}`,
-        },
-        200,
-      );
+      return c.json(billProofView(genesis, bill, proof), 200);
     },
   );
 }

@@ -1,7 +1,9 @@
 /** What the composition root hands to the API. Everything impure comes in here. */
 import type { Registry } from "prom-client";
 import type { ChainReader, ChainWriter } from "../chain/access.ts";
+import type { KeptReading } from "../chain/proofs.ts";
 import type { Clock } from "../primitives/clock.ts";
+import type { Slot } from "../primitives/units.ts";
 import type { SessionStore } from "./session-store.ts";
 import type { StatementStore } from "./statements.ts";
 
@@ -18,6 +20,12 @@ export type OracleView = {
     readonly lastIntervalEndS: number | null;
     readonly refused: number;
   }[];
+  /** The owner's signed record behind a slot's report; null: none, or erased. */
+  keptReading(at: {
+    readonly regionIndex: number;
+    readonly slot: Slot;
+    readonly meterIndex: number;
+  }): KeptReading | null;
   refusals(query: {
     readonly regionIndex: number | null; // null: records whose topic names no region
     readonly day: number; // of market time, floor(unix s / 86400)

@@ -10,6 +10,10 @@ import type { Limits } from "../wire/transaction.ts";
 import type { TransactionResult } from "./abci.ts";
 import type { ForwardOrder, HeldPosition } from "./forward-state.ts";
 import type { LaneFailure } from "./lane-executor.ts";
+import type { LaneProof } from "./lane-proof.ts";
+import type { Anchor } from "./light-client/core.ts";
+import type { PendingSlotProof } from "./light-client/verify-absence.ts";
+import type { PolicyProof } from "./light-client/verify-policy.ts";
 import type { EntryRecord } from "./payment-entries.ts";
 import type { Quarantine } from "./quarantine-state.ts";
 import type { Upgrade } from "./versions.ts";
@@ -61,6 +65,14 @@ export type LaneView = {
   readonly forwardPositions: readonly OpenPosition[]; // by slot, then member
 };
 
+/** One committed state to read from. */
+export type StateView = {
+  head(): ChainHead;
+  lane(regionIndex: number): LaneView;
+  nonce(address: Uint8Array): number;
+  laneProof(regionIndex: number): LaneProof;
+};
+
 export type StoredBlock = {
   readonly header: Header;
   readonly signature: Uint8Array; // the sequencer's, over the header
@@ -77,15 +89,14 @@ export type CommittedBlock = {
 };
 
 /** Sibling hashes from a bill to the app hash, and where the header that proves it stands. */
-export type BillProof = {
-  readonly regionIndex: number;
+export type BillProof = Anchor & {
   /** Among all bills of the region: slots before x BILLS_PER_SLOT_MAX + place in its slot. */
   readonly leafIndex: number;
-  readonly receiptsProof: readonly Uint8Array[]; // bill root -> the slot's receipts root
-  readonly lanesProof: readonly Uint8Array[]; // receipts root -> app hash
-  readonly header: Header; // height + 1: its appHash is the state after the clearing block
-  readonly signature: Uint8Array;
+  readonly receiptsProof: readonly Uint8Array[]; // bill root -> the slot's root
 };
+
+/** A cleared slot's root in a signed header; `proofs.ts` makes each kind of proof from it. */
+export type SlotAnchor = Anchor & { readonly slotIndex: number };
 
 export type ChainReader = {
   readonly genesis: Genesis;
@@ -116,6 +127,15 @@ export type ChainReader = {
     readonly slot: Slot;
     readonly leafIndex: number; // place among the bills of the slot's record
   }): Promise<BillProof | null>;
+  /** Null where the slot has not cleared, or its header is still to come. */
+  slotAnchor(at: { readonly regionIndex: number; readonly slot: Slot }): Promise<SlotAnchor | null>;
+  /** The law in force; null where the header that proves it is still to come. */
+  policyProof(regionIndex: number): Promise<PolicyProof | null>;
+  /** That a slot has not cleared; null where it has, or where the header is still to come. */
+  pendingSlotProof(at: {
+    readonly regionIndex: number;
+    readonly slot: Slot;
+  }): Promise<PendingSlotProof | null>;
   /** Called after each commit, in order. Returns the way to stop. MUST NOT throw. */
   onBlock(listener: (block: CommittedBlock) => void): () => void;
 };

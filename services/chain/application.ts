@@ -25,7 +25,7 @@ import type {
   Snapshot,
   SnapshotPower,
 } from "./abci.ts";
-import type { ChainHead, LaneView } from "./access.ts";
+import type { ChainHead, LaneView, StateView } from "./access.ts";
 import { admissionRoot, memberAt } from "./admission.ts";
 import { createMemberReader } from "./admission-facts.ts";
 import { createCertificateCheck } from "./certificates.ts";
@@ -33,6 +33,7 @@ import { RecordLog } from "./change-records.ts";
 import { readForward } from "./forward-book.ts";
 import { clearedSlots, laneView, reportedSlots } from "./lane.ts";
 import { type LaneExecutor, sequentialExecutor } from "./lane-executor.ts";
+import { laneProof } from "./lane-proof.ts";
 import { readPost } from "./message-post.ts";
 import { quarantineOf } from "./quarantine-state.ts";
 import { createRules, type Rules } from "./rules.ts";
@@ -51,6 +52,8 @@ export type MarketApplication = Application &
     lane(regionIndex: number): LaneView;
     /** Next nonce of an address; 0 for one that is no member's. */
     nonce(address: Uint8Array): number;
+    /** The last committed state, as it stays whatever comes after. */
+    view(): StateView;
     /** The committed state as a snapshot; blocks may be executed between its steps. */
     snapshot(): Generator<readonly Uint8Array[], Snapshot, void>;
   };
@@ -176,6 +179,7 @@ export function createApplication({
     head: () => headOf(rules, committed),
     lane: (r) => laneView(laneAt(committed, r), rules.firstSlot),
     nonce: (address) => nonceOf(rules, committed, address),
+    view: () => viewOf(rules, committed),
   };
 }
 
@@ -195,6 +199,17 @@ function judgedState(state: ChainState) {
     nonce: ({ regionIndex, memberIndex }: { regionIndex: number; memberIndex: number }) =>
       state.nonces[regionIndex]!.column[memberIndex]!,
     committee: state.committee,
+  };
+}
+
+/** Safe to keep: a committed state never changes. */
+function viewOf(rules: Rules, state: ChainState): StateView {
+  const head = headOf(rules, state);
+  return {
+    head: () => head,
+    lane: (r) => laneView(laneAt(state, r), rules.firstSlot),
+    nonce: (address) => nonceOf(rules, state, address),
+    laneProof: (r) => laneProof(state, r),
   };
 }
 

@@ -7,6 +7,7 @@
  */
 import { INSTITUTIONS } from "../ledger/accounts.ts";
 import { assert } from "../primitives/errors.ts";
+import { POLICY_BYTES } from "../wire/policy.ts";
 import { HISTORY_DEPTH } from "./light-client/paths.ts";
 
 const CHUNK_BYTES = 32;
@@ -34,6 +35,7 @@ export type LaneColumns = {
   readonly settledImportWh: BigUint64Array; // by meter, cumulative
   readonly settledExportWh: BigUint64Array;
   readonly historyFrontier: Uint8Array; // HISTORY_DEPTH nodes of `receipts-history.ts`
+  readonly policy: Uint8Array; // the law in force, as `wire/policy.ts` lays it out
 };
 
 export type LaneSize = { readonly memberCount: number; readonly meterCount: number };
@@ -62,6 +64,7 @@ function columnOffsets({ memberCount, meterCount }: LaneSize) {
     settledImport: place(8 * meterCount),
     settledExport: place(8 * meterCount),
     historyFrontier: place(CHUNK_BYTES * HISTORY_DEPTH),
+    policy: place(POLICY_BYTES),
   };
   return { ...offsets, end };
 }
@@ -84,6 +87,7 @@ export function laneColumns(memory: SharedArrayBuffer, size: LaneSize): LaneColu
     settledImportWh: new BigUint64Array(memory, at.settledImport, meters),
     settledExportWh: new BigUint64Array(memory, at.settledExport, meters),
     historyFrontier: new Uint8Array(memory, at.historyFrontier, CHUNK_BYTES * HISTORY_DEPTH),
+    policy: new Uint8Array(memory, at.policy, POLICY_BYTES),
   };
 }
 

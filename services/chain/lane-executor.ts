@@ -87,7 +87,7 @@ export type RootJob = {
   readonly regionIndex: number;
   readonly lane: LaneStateParts;
   readonly historyLength: number; // slots in its history before this block
-  readonly leaves: readonly Uint8Array[]; // receipts roots of this block
+  readonly leaves: readonly Uint8Array[]; // roots of the slots of this block
 };
 
 export type RootedLane = {

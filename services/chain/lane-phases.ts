@@ -20,10 +20,12 @@ import {
   type StandingLimits,
 } from "../settlement/slot.ts";
 import { allocateUniformPrice } from "../settlement/uniform-price.ts";
+import type { Policy } from "../wire/policy.ts";
 import type { ForwardRecord, LineFlow, SlotRecord } from "../wire/slot-record.ts";
 import type { HeldSlot } from "./forward-book.ts";
 import { accountsOf, clearedSlots, type Lane, type PendingReport } from "./lane.ts";
 import { COUNTER } from "./lane-columns.ts";
+import { policyInForce } from "./policy.ts";
 import { receiptsRootOf } from "./receipts.ts";
 import type { LaneRules } from "./rules.ts";
 
@@ -35,6 +37,7 @@ export type Offer = {
   readonly held: HeldSlot | null; // what was traded forward
   readonly delivery: Delivery;
   readonly book: Book | null; // null: the region's mechanism has no auction
+  readonly policy: Policy; // the lane's law, which is the one applied
 };
 
 /** What the market answers to a lane with a book. */
@@ -65,6 +68,7 @@ export function openSlot(parts: {
   const region = rules.regions[parts.regionIndex]!;
   const report = lane.pending[0];
   assert(report !== undefined && report.report.slot === slot, "a due slot has its report");
+  const policy = policyInForce({ rules, regionIndex: parts.regionIndex, lane, slot });
   promoteLimits(lane, slot);
   const { importWh, exportWh, quality, late } = report.report;
   const metered = { slot, importWh, exportWh, quality, late };
@@ -80,7 +84,7 @@ export function openSlot(parts: {
     mechanism === "uniform-price"
       ? buildBook({ roster, delivery, limits, retailer, lines: lineCapacities })
       : null;
-  return { report, metered, limits, held, delivery, book };
+  return { report, metered, limits, held, delivery, book, policy };
 }
 
 function forwardSlot(rules: LaneRules, regionIndex: number, held: HeldSlot): ForwardSlot {
@@ -218,5 +222,6 @@ function slotRecord(
     readingsRoot: report.report.readingsRoot,
     receiptsRoot: receiptsRootOf(settlement.bills),
     bills: settlement.bills,
+    policy: offer.policy,
   };
 }

@@ -17,6 +17,7 @@
  *     forward:                ForwardState           `forward-state.ts`
  *     messages:               MessageState           `message-state.ts`
  *     quarantine:             Quarantine             `quarantine-state.ts`
+ *     policy:                 Policy                 the law in force, `wire/policy.ts`
  *   }
  *
  * SSZ packs a list of numbers as its bytes lie in memory, so each list is hashed in place.
@@ -25,15 +26,16 @@
 import { merkleRoot, mixInLength } from "../crypto/merkle.ts";
 import { concatBytes } from "../primitives/bytes.ts";
 import { MEMBERS_PER_REGION_MAX, METERS_PER_REGION_MAX } from "../primitives/limits.ts";
+import { policyRoot } from "../wire/policy.ts";
 import type { Lane } from "./lane.ts";
 import { chunksOf } from "./lane-columns.ts";
+import { LANE_STATE_FIELDS } from "./light-client/paths.ts";
 import { quarantineRoot } from "./quarantine-state.ts";
 
 /** [fork] Reports of one region that wait for other regions': five days of quarter hours. */
 export const PENDING_REPORTS_PER_LANE_MAX = 512;
 
 const CHUNK_BYTES = 32;
-const FIELDS = 15;
 
 /** What of a lane its root is made from. */
 export type LaneStateParts = {
@@ -44,6 +46,11 @@ export type LaneStateParts = {
 };
 
 export function laneStateRoot(lane: LaneStateParts): Uint8Array {
+  return merkleRoot(laneStateFields(lane), LANE_STATE_FIELDS);
+}
+
+/** Roots of the fields of LaneState, packed. */
+export function laneStateFields(lane: LaneStateParts): Uint8Array {
   const { columns } = lane;
   const counters = new Uint8Array(2 * CHUNK_BYTES);
   const view = new DataView(counters.buffer);
@@ -51,7 +58,7 @@ export function laneStateRoot(lane: LaneStateParts): Uint8Array {
   view.setBigUint64(CHUNK_BYTES, columns.counters[1]!, true);
   const members = MEMBERS_PER_REGION_MAX;
   const meters = METERS_PER_REGION_MAX;
-  const chunks = concatBytes([
+  return concatBytes([
     counters,
     mixInLength(
       merkleRoot(concatBytes(lane.pending.map((p) => p.hash)), PENDING_REPORTS_PER_LANE_MAX),
@@ -69,8 +76,8 @@ export function laneStateRoot(lane: LaneStateParts): Uint8Array {
     lane.forward.root,
     lane.messages.root,
     quarantineRoot(columns),
+    policyRoot(columns.policy),
   ]);
-  return merkleRoot(chunks, FIELDS);
 }
 
 type NumberColumn = BigInt64Array | BigUint64Array | Int32Array;

@@ -8,6 +8,7 @@ import { INSTITUTION } from "../ledger/accounts.ts";
 import { assert } from "../primitives/errors.ts";
 import type { MicroCents, Slot } from "../primitives/units.ts";
 import type { Genesis } from "../wire/genesis.ts";
+import { encodePolicy } from "../wire/policy.ts";
 import { decodeReport, type Report } from "../wire/report.ts";
 import type { LaneView } from "./access.ts";
 import { EMPTY_FORWARD, type ForwardState } from "./forward-state.ts";
@@ -23,8 +24,10 @@ import {
 import { PENDING_REPORTS_PER_LANE_MAX } from "./lane-root.ts";
 import { CLEARED_SLOTS_MAX } from "./light-client/paths.ts";
 import { EMPTY_MESSAGES, type MessageState } from "./message-state.ts";
+import { genesisPolicy } from "./policy.ts";
 import { isWholeQuarantine, quarantineOf } from "./quarantine-state.ts";
 import { isFrontierCanonical } from "./receipts-history.ts";
+import type { Rules } from "./rules.ts";
 import { corruptRecord, openRecord, sealRecord } from "./sealed-record.ts";
 import { laneKey } from "./store-keys.ts";
 
@@ -43,13 +46,18 @@ export type Lane = {
 };
 
 /** A lane at genesis: default limits are the retailer's prices, so nobody can lose by joining. */
-export function genesisLane(genesis: Genesis, regionIndex: number): Lane {
+export function genesisLane(
+  rules: Pick<Rules, "genesis" | "genesisHash" | "firstSlot">,
+  regionIndex: number,
+): Lane {
+  const { genesis } = rules;
   const region = genesis.regions[regionIndex]!;
   const columns = createLaneColumns(laneSize(genesis, regionIndex));
   region.members.forEach((member, m) => {
     columns.minSellUcPerWh[m] = member.limits?.minSellUcPerWh ?? genesis.feedInUcPerWh;
     columns.maxBuyUcPerWh[m] = member.limits?.maxBuyUcPerWh ?? genesis.retailUcPerWh;
   });
+  columns.policy.set(encodePolicy(genesisPolicy(rules, regionIndex)));
   return { columns, pending: [], forward: EMPTY_FORWARD, messages: EMPTY_MESSAGES };
 }
 

@@ -1,7 +1,7 @@
 /**
  * Lists that only ever grow, as append-only Merkle trees of which only the left edge (the frontier)
- * is kept: SSZ List[Root, 2^depth]. A lane has two: the receipts roots of all slots that it ever
- * cleared (2^24), and all messages that it ever sent (2^40, `message-state.ts`). So the app hash
+ * is kept: SSZ List[Root, 2^depth]. A lane has two: the roots of all slots that it ever
+ * cleared (2^24, `slot-root.ts`), and all messages that it ever sent (2^40, `message-state.ts`). So the app hash
  * commits to every bill of the past, and it does not matter over which blocks slots were spread.
  *
  * frontier[d] is the root of the last complete tree of depth d that has no complete right sibling
@@ -88,6 +88,17 @@ export function isFrontierCanonical(frontier: Uint8Array, length: number): boole
 
 function setEdge(frontier: Uint8Array, depth: number, node: Uint8Array): void {
   frontier.set(node, NODE_BYTES * depth);
+}
+
+/** Root of the tree of the `length` leaves behind a frontier, below the list's length. */
+export function historyTree(frontier: Uint8Array, length: number): Uint8Array {
+  assert(length < 2 ** HISTORY_DEPTH, "a full history waits for no slot");
+  let node = ZEROS[0]!;
+  for (let d = 0; d < HISTORY_DEPTH; d++) {
+    const isEdge = Math.floor(length / 2 ** d) % 2 === 1;
+    node = isEdge ? sha256(edgeOf(frontier, d), node) : sha256(node, ZEROS[d]!);
+  }
+  return node;
 }
 
 /** SSZ: the length as 32 little-endian bytes. */

@@ -6,10 +6,18 @@
  * that are the same on every bill: those are hashed once, which is about half of all hashing.
  */
 import { hashPairsInto, sha256 } from "../crypto/hash.ts";
-import { merkleDepth, merkleProof, merkleRoot, mixInLength } from "../crypto/merkle.ts";
-import { BILL_FIELDS, BILLS_PER_SLOT_MAX } from "../wire/bill.ts";
+import {
+  type MerkleLevels,
+  merkleDepth,
+  merkleLevels,
+  merkleProof,
+  merkleRoot,
+  mixInLength,
+} from "../crypto/merkle.ts";
+import { BILL_FIELDS, BILLS_PER_SLOT_MAX, type Bill, billChunks } from "../wire/bill.ts";
 import type { BillTable } from "../wire/bill-table.ts";
 import type { IntegerColumn } from "../wire/integer-column.ts";
+import { BILL_PLACE_NODES } from "./light-client/paths.ts";
 import { lengthChunk } from "./receipts-history.ts";
 
 const CHUNK_BYTES = 32;
@@ -122,4 +130,15 @@ export function receiptsRootOf(bills: BillTable): Uint8Array {
 export function receiptsProofOf(bills: BillTable, index: number): Uint8Array[] {
   const siblings = merkleProof({ chunks: billRoots(bills), index, limit: BILLS_PER_SLOT_MAX });
   return [...siblings, lengthChunk(bills.length)];
+}
+
+/** All levels of the receipts tree, below its length: for many proofs of one slot. */
+export function receiptsLevels(bills: BillTable): MerkleLevels {
+  return merkleLevels(billRoots(bills), BILLS_PER_SLOT_MAX);
+}
+
+/** Siblings from the root of the fields that tell a bill's place to the bill's root. */
+export function billPlaceProof(bill: Bill): Uint8Array[] {
+  const siblings = merkleProof({ chunks: billChunks(bill), index: 0, limit: BILL_FIELDS.length });
+  return siblings.slice(siblings.length - BILL_PLACE_NODES);
 }

@@ -7,7 +7,7 @@
  *     committee: Root
  *   }
  *
- * `state` is `laneStateRoot`; `receipts` is the root of all slots' receipts roots since genesis
+ * `state` is `laneStateRoot`; `receipts` is the root of all slots' roots since genesis
  * (`receipts-history.ts`); `outbox` is the root of all messages that the lane ever sent
  * (`message-state.ts`); `admission` is `admissionRoot`, `committee` the root of
  * `committee-state.ts`. A part that a later version of the chain brings (the members' law) is
@@ -30,9 +30,15 @@ const PADDING = new Uint8Array(32);
 
 export type AppTree = {
   readonly appHash: Uint8Array;
-  /** Siblings from the receipts root of a region's lane (its history's) to the app hash. */
-  proof(regionIndex: number): Uint8Array[];
+  /** Siblings from one of the roots of a region's lane to the app hash. */
+  proof(regionIndex: number, field: keyof LaneRoots): Uint8Array[];
 };
+
+/** Siblings from a field of a lane to the lane's root. */
+function siblingsIn({ state, receipts, outbox }: LaneRoots, field: keyof LaneRoots): Uint8Array[] {
+  if (field === "outbox") return [PADDING, sha256(state, receipts)];
+  return [field === "state" ? receipts : state, sha256(outbox, PADDING)];
+}
 
 export function appTree(
   lanes: readonly LaneRoots[],
@@ -46,9 +52,8 @@ export function appTree(
   const beside = sha256(committee, PADDING);
   return {
     appHash: sha256(sha256(lanesRoot, admission), beside),
-    proof: (regionIndex) => [
-      lanes[regionIndex]!.state,
-      sha256(lanes[regionIndex]!.outbox, PADDING),
+    proof: (regionIndex, field) => [
+      ...siblingsIn(lanes[regionIndex]!, field),
       ...proofFromLevels(levels, regionIndex),
       lengthChunk(lanes.length),
       admission,

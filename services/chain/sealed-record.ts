@@ -10,7 +10,11 @@ import { GridError } from "../primitives/errors.ts";
 export const SEAL_BYTES = 32;
 
 export function sealRecord(key: string, value: CodecValue): Uint8Array {
-  const payload = encode(value);
+  return sealPayload(key, encode(value));
+}
+
+/** A record of bytes that are no value of ours, perhaps: whoever can write can seal. */
+export function sealPayload(key: string, payload: Uint8Array): Uint8Array {
   return concatBytes([sealOf(key, payload), payload]);
 }
 

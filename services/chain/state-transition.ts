@@ -37,6 +37,7 @@ import { encodeReceiptsPath } from "./proofs.ts";
 import { takesPart } from "./quarantine-state.ts";
 import type { LaneRoots } from "./roots.ts";
 import type { Rules } from "./rules.ts";
+import { slotRoot } from "./slot-root.ts";
 import { type ChainState, createDraft, type Draft, dueVersion, stateTree } from "./state.ts";
 import {
   admissionKey,
@@ -112,7 +113,7 @@ export function applyBlock(parts: {
   const changes = () => [
     ...stateChanges(state, after, draft),
     ...entryChanges(draft, block),
-    ...recordChanges(rules, slotRecords, rooted, tree.proof),
+    ...recordChanges(rules, slotRecords, rooted, (r) => tree.proof(r, "receipts")),
   ];
   return { state: after, results, slotRecords, laneFailures: due.failures, changes };
 }
@@ -160,7 +161,7 @@ function rootLanes(parts: {
 }): ReadonlyMap<number, RootedLane> {
   const { rules, executor, draft, before, records } = parts;
   const leaves = before.lanes.map((): Uint8Array[] => []);
-  for (const record of records) leaves[record.regionIndex]!.push(record.receiptsRoot);
+  for (const record of records) leaves[record.regionIndex]!.push(slotRoot(record));
   const jobs = [...draft.lanes()].map(([regionIndex, lane]) => ({
     regionIndex,
     lane,

@@ -44,7 +44,7 @@ export function genesisState(rules: Rules): ChainState {
   return rootedState({
     height: 0,
     timeS: genesis.genesisTimeS as UnixSeconds,
-    lanes: genesis.regions.map((_, r) => genesisLane(genesis, r)),
+    lanes: genesis.regions.map((_, r) => genesisLane(rules, r)),
     nonces: genesis.regions.map((region) => genesisNonces(region.members.length)),
     committee: EMPTY_COMMITTEE,
   });

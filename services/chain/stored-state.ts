@@ -129,7 +129,7 @@ export function decodeHead(rules: Rules, bytes: Uint8Array) {
   if (!Array.isArray(fields) || fields.length !== 4) return refuse();
   const [genesisHash, height, timeS, appHash] = fields as readonly CodecValue[];
   const isWhole = (value: CodecValue | undefined): value is number =>
-    typeof value === "number" && value >= 0;
+    Number.isSafeInteger(value) && (value as number) >= 0;
   if (!(genesisHash instanceof Uint8Array) || !(appHash instanceof Uint8Array)) return refuse();
   if (!isWhole(height) || !isWhole(timeS)) return refuse();
   if (!bytesEqual(genesisHash, rules.genesisHash)) {
@@ -156,7 +156,7 @@ function loadLane(
   const messages = post === undefined ? EMPTY_MESSAGES : decodeMessages(regionIndex, post);
   // A lane that no block has touched has no record.
   if (record === undefined) {
-    const lane = { ...genesisLane(rules.genesis, regionIndex), forward, messages };
+    const lane = { ...genesisLane(rules, regionIndex), forward, messages };
     return pending.length === 0 ? lane : corruptRecord(laneKey(regionIndex), "is missing");
   }
   const size = laneSize(rules.genesis, regionIndex);

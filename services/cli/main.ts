@@ -13,6 +13,7 @@ import { metersCommand } from "./meters.ts";
 import { ordersCommand } from "./orders.ts";
 import { pairCommand } from "./pair.ts";
 import { payCommand, paymentsCommand } from "./pay.ts";
+import { proofCommand } from "./proof.ts";
 import { nodeCommand } from "./run-node.ts";
 import { snapshotCommand } from "./snapshot.ts";
 import { statusCommand } from "./status.ts";
@@ -58,6 +59,7 @@ for (const command of [
   upgradeCommand(),
   auditCommand(),
   snapshotCommand(),
+  proofCommand(),
   verifyCommand(),
 ]) {
   for (const each of [command, ...command.commands]) {

@@ -6,10 +6,11 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { fromHex, toHex0x } from "../primitives/bytes.ts";
 import { GridError } from "../primitives/errors.ts";
-import type { AccountNonce, Region, Session, Status, TransactionAnswer } from "../wire/api.ts";
+import type { AccountNonce, Region, Status, TransactionAnswer } from "../wire/api.ts";
 import { TRANSACTION_CODE, type TransactionCodeName } from "../wire/refusals.ts";
 import { marketAddress, memberAddress, signMemberTransaction } from "../wire/transaction.ts";
 import { ask, CONFIG_HERE, nodeUrl } from "./operator.ts";
+import { postJson, type SessionOptions, sessionOf } from "./session.ts";
 import { EXIT, print, printJson, say } from "./talk.ts";
 
 /** What a refusal means to whoever sent the call; other codes are told by their name. */
@@ -58,28 +59,14 @@ export function urlOf({ url, config }: NodeOptions): { url: string | undefined; 
 
 /** An answer that is the member's own, and the session's token where `--code` opened one. */
 export async function askOwn(
-  options: NodeOptions & { readonly code?: string; readonly session?: string },
+  options: NodeOptions & SessionOptions,
   path: string,
 ): Promise<unknown> {
   const url = nodeUrl(urlOf(options));
-  const token = options.session ?? (await openSession(url, options.code));
+  const token = await sessionOf(url, options);
   const answer = await ask(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } });
   if (options.code !== undefined && !options.json) say(`session: ${token}`);
   return answer;
-}
-
-async function openSession(url: string, code: string | undefined): Promise<string> {
-  if (code === undefined) {
-    const message = "whose? Give --session, or --code from `gridlane pair`";
-    throw new GridError("argument_invalid", message, { argument: "--code", value: "" });
-  }
-  const opened = (await postJson(`${url}/api/v1/session`, { code })) as Session;
-  return opened.token;
-}
-
-function postJson(url: string, body: unknown): Promise<unknown> {
-  const headers = { "content-type": "application/json" };
-  return ask(url, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
 /** Signs a call of the region's market with the next nonce, and submits it. */

@@ -17,6 +17,7 @@ import {
   withNode,
 } from "./member-call.ts";
 import { wholeNumber } from "./options.ts";
+import { type SessionOptions, withSession } from "./session.ts";
 import { print, printJson, table } from "./talk.ts";
 import { ctPerKwh, kwh, utcTime } from "./words.ts";
 
@@ -88,18 +89,14 @@ function cancelCommand(): Command {
 }
 
 function listCommand(): Command {
-  return withNode(new Command("list").description("show your open orders and positions"))
-    .addOption(new Option("--code <code>", "a pairing code, used up by this").conflicts("session"))
-    .option("--session <token>", "a session's token")
-    .action(
-      async (options: NodeOptions & { readonly code?: string; readonly session?: string }) => {
-        const own = (await askOwn(options, "/api/v1/me/orders")) as MyOrders;
-        if (options.json) return printJson(own);
-        print(ordersTable(own));
-        print("");
-        print(positionsTable(own));
-      },
-    );
+  const command = withNode(new Command("list").description("show your open orders and positions"));
+  return withSession(command).action(async (options: NodeOptions & SessionOptions) => {
+    const own = (await askOwn(options, "/api/v1/me/orders")) as MyOrders;
+    if (options.json) return printJson(own);
+    print(ordersTable(own));
+    print("");
+    print(positionsTable(own));
+  });
 }
 
 function ordersTable({ orders }: MyOrders): string {

@@ -1,6 +1,6 @@
 /**
- * `gridlane verify FILE`: checks an exported bill proof without any node. Exit code 0 where it
- * holds, 1 where a step fails or the file is no proof.
+ * `gridlane verify FILE`: checks an exported proof of any kind without any node. Exit code 0 where
+ * it holds, 1 where a step fails or the file is no proof.
  */
 import { readFileSync, statSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -9,19 +9,12 @@ import { GridError } from "../primitives/errors.ts";
 import { PROOF_FILE_BYTES_MAX } from "../primitives/limits.ts";
 import { readGenesis } from "./directory.ts";
 import { EXIT, print, printJson, say } from "./talk.ts";
-import {
-  PROOF_STEPS,
-  type ProofStep,
-  type ProofVerdict,
-  type Trust,
-  verifyProofText,
-} from "./verify-proof.ts";
-import { currency, kwh } from "./words.ts";
+import { type ProofVerdict, type Trust, verifyProofText } from "./verify-proof.ts";
 
 export function verifyCommand(): Command {
   return new Command("verify")
-    .description("check an exported bill proof offline")
-    .argument("<file>", "JSON of GET /api/v1/me/bills/<slot>/<leaf>/proof")
+    .description("check an exported proof offline: of a bill, a reading, a policy, an absence")
+    .argument("<file>", "what `gridlane proof` or the API wrote")
     .option("--key <hex>", "the sequencer's public key that you trust, 32 bytes", publicKey)
     .addOption(
       new Option("--genesis <file>", "a genesis that you trust, with its key").conflicts("key"),
@@ -58,7 +51,7 @@ function readProof(file: string): string {
   } catch (cause) {
     throw new GridError("file_unreadable", `${file} cannot be read`, { file }, { cause });
   }
-  const message = `${file} is larger than ${PROOF_FILE_BYTES_MAX} bytes: no exported bill proof`;
+  const message = `${file} is larger than ${PROOF_FILE_BYTES_MAX} bytes: no exported proof`;
   throw new GridError("file_unreadable", message, { file });
 }
 
@@ -68,34 +61,26 @@ const SOURCES = {
   file: "of the file itself, ON TRUST",
 } as const;
 
-function stepText(step: ProofStep, verdict: ProofVerdict): string {
-  const texts: Record<ProofStep, string> = {
-    key: `sequencer's key ${verdict.sequencerPublicKey}, ${SOURCES[verdict.keySource]}`,
-    names: `network ${verdict.networkId}, region ${verdict.region}`,
-    bill: billText(verdict),
-    receipts: "a place in the slot's receipts tree",
-    lanes: `bill -> receipts root -> app hash ${verdict.appHash}`,
-    header: `header of block ${verdict.height}`,
-    signature: `signed by ${verdict.sequencerPublicKey}`,
-  };
-  return texts[step];
-}
-
-function billText({ bill }: ProofVerdict): string {
-  const energy = `imported ${kwh(bill.importWh)} kWh, exported ${kwh(bill.exportWh)} kWh`;
-  const amount = currency(BigInt(bill.amountUc));
-  return `slot ${bill.slot}, meter ${bill.meterIndex}: ${energy}, ${amount}`;
+/** What a step is about in this file, beside its words. */
+function detail(step: string, verdict: ProofVerdict): string | null {
+  if (step === "key") return `${verdict.sequencerPublicKey}, ${SOURCES[verdict.keySource]}`;
+  if (step === "names") return `network ${verdict.networkId}, region ${verdict.region}`;
+  if (step === "lanes") return `app hash ${verdict.appHash}`;
+  if (step === "header") return `block ${verdict.height}`;
+  return null;
 }
 
 function printVerdict(verdict: ProofVerdict): void {
-  const { failed, keySource, valid } = verdict;
+  const { kind, failed, keySource, valid, claim } = verdict;
+  print(`${kind}: ${claim}`);
   let result = "ok";
-  for (const step of PROOF_STEPS) {
+  for (const { step, words } of verdict.steps) {
     if (step === failed) result = "FAIL";
-    // The chain knows regions by number: only a genesis says their names.
+    // The chain knows regions, slots and meters by number: only a genesis says their names.
     const shown = step === "names" && keySource !== "genesis" && result === "ok" ? "?" : result;
-    print(`${shown.padEnd(4)}  ${step.padEnd(9)}  ${stepText(step, verdict)}`);
+    const about = detail(step, verdict);
+    print(`${shown.padEnd(4)}  ${step.padEnd(9)}  ${words}${about === null ? "" : `: ${about}`}`);
     if (step === failed) result = "-";
   }
-  print(valid ? "The bill is proved." : `The bill is NOT proved: step ${failed} fails.`);
+  print(valid ? `The ${kind} is proved.` : `The ${kind} is NOT proved: step ${failed} fails.`);
 }

@@ -128,6 +128,7 @@ function oracleView({ oracle, refusedBy, options }: FaceParts) {
         const { deviceId } = options.genesis.regions[regionIndex]!.meters[meter]!;
         return { lastIntervalEndS, refused: refusedBy.get(deviceId) ?? 0 };
       }),
+    keptReading: (at: Parameters<Oracle["keptReading"]>[0]) => oracle.keptReading(at),
     refusals: (query: Parameters<Oracle["refusals"]>[0]) => oracle.refusals(query),
   };
 }

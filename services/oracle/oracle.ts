@@ -10,12 +10,14 @@
  * all, and for a slot that was signed only the stored bytes are ever sent again.
  */
 import type { ChainHead, LaneView, Submitted } from "../chain/access.ts";
+import type { KeptReading } from "../chain/proofs.ts";
 import type { Clock } from "../primitives/clock.ts";
 import { GridError } from "../primitives/errors.ts";
 import { type Slot, slotEndS, type UnixSeconds } from "../primitives/units.ts";
 import type { Genesis } from "../wire/genesis.ts";
 import { type Committee, type OracleKeys, openCommittee } from "./committee.ts";
 import type { IngestCounters } from "./ingest.ts";
+import { keptReading, type MeterSlot } from "./kept-readings.ts";
 import { OracleMember } from "./member.ts";
 import type { Refusal, RefusalPage, RefusalQuery } from "./refusal-log.ts";
 import { Region } from "./region.ts";
@@ -80,6 +82,8 @@ export type Oracle = {
   counters(): OracleCounters;
   refusals(query: RefusalQuery): Promise<RefusalPage>;
   meterStatus(regionIndex: number): MeterStatus[];
+  /** The record behind a report's leaf; null where there is none, or it was erased. */
+  keptReading(at: MeterSlot): KeptReading | null;
   /** The slot of the region's next report. */
   nextSlot(regionIndex: number): Slot;
   /** Takes nothing more in, waits for what is under way. */
@@ -112,6 +116,12 @@ export async function startOracle(options: OracleOptions): Promise<Oracle> {
     counters: () => member.counters(),
     refusals: (query) => refusals.read(query),
     meterStatus: (regionIndex) => statusOf(regions[regionIndex]),
+    keptReading: (at) => {
+      const meter = regions[at.regionIndex]?.meters[at.meterIndex];
+      if (meter === undefined) return null;
+      const lastSlot = Math.floor(meter.state.intervalEndS / genesis.slotS) - 1;
+      return keptReading(store, at, lastSlot);
+    },
     nextSlot: (regionIndex) => regions[regionIndex]!.nextSlot,
     stop: () => member.stop(),
   };

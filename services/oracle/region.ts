@@ -15,11 +15,11 @@ import type { Genesis, GenesisMeter, MeterRole } from "../wire/genesis.ts";
 import { type DeviceAlgorithm, decodeReading, keyIdOf, readingLeaf } from "../wire/reading.ts";
 import { QUALITY, type Report } from "../wire/report.ts";
 import { LateEnergy } from "./late-energy.ts";
-import { readingsRoot } from "./readings-tree.ts";
+import { packLeaves, readingsRoot } from "./readings-tree.ts";
 import { emptyColumns, fillMeter, type SlotColumns } from "./slot-columns.ts";
 import type { OracleStore, StoreChange } from "./store.ts";
-import { deviceKey, regionKey } from "./store-keys.ts";
-import { encodeDeviceRow, encodeRegionRow } from "./store-rows.ts";
+import { deviceKey, regionKey, slotKey } from "./store-keys.ts";
+import { encodeDeviceRow, encodeLeavesRow, encodeRegionRow } from "./store-rows.ts";
 
 /** What the chain and genesis say of how slots close. */
 export type SlotRules = {
@@ -146,7 +146,7 @@ export class Region {
     const slot = this.#nextSlot;
     const columns = this.#columns(slot);
     const taken = this.#late.take(this.floorSlot, columns);
-    const leaves = columns.leaves.map((leaf, i) => leaf ?? taken.leaves.get(i));
+    const leaves = packLeaves(columns.leaves.map((leaf, i) => leaf ?? taken.leaves.get(i)));
     const report: Report = {
       configDigest,
       regionIndex: this.index,
@@ -161,7 +161,12 @@ export class Region {
     this.#filling.delete(slot);
     this.#refusedReadings = 0;
     this.#moveTo((slot + 1) as Slot);
-    return { report, changes: [...taken.changes, this.#cursorRow()] };
+    const kept = {
+      table: "leaves",
+      key: slotKey(report),
+      value: encodeLeavesRow({ leaves }),
+    } as const;
+    return { report, changes: [...taken.changes, kept, this.#cursorRow()] };
   }
 
   /** Reads back what the store holds of this region. To be called once, before anything else. */

@@ -14,6 +14,7 @@ export const TABLES = [
   "refused", // receipt of each refused record that is logged, by record hash
   "late", // energy found after its slot was reported, until a report carries it
   "report", // own signed statements, as transactions
+  "leaves", // salted leaves behind each own report: they outlive the readings they hide
   "refusal", // log rows
   "refusals", // counters by code
 ] as const;
@@ -38,7 +39,7 @@ export function meterSlotKey(at: {
   return `${slotKey(at)}/${hex(at.meterIndex, 4)}`;
 }
 
-/** Reports; and the lower bound of a slot's rows in `reading` and `late`. */
+/** Reports and their leaves; and the lower bound of a slot's rows in `reading` and `late`. */
 export function slotKey(at: { readonly regionIndex: number; readonly slot: number }): string {
   return `${hex(at.regionIndex, 4)}/${hex(at.slot, 10)}`;
 }

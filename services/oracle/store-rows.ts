@@ -29,6 +29,9 @@ export type LateRow = {
   readonly leaf: Uint8Array; // 32 B, of the record the energy comes from
 };
 
+/** Leaves of a report's readings tree by meter, 32 B each, zeros where it used no record. */
+export type LeavesRow = { readonly leaves: Uint8Array };
+
 /** One refused record. Kept per region and market day, at most REFUSALS_PER_DAY_MAX of them. */
 export type RefusalRow = {
   readonly code: number; // READING_CODE
@@ -116,6 +119,13 @@ export function decodeLateRow(bytes: Uint8Array): LateRow {
     quality: quality as number,
     leaf: leaf as Uint8Array,
   };
+}
+
+export const encodeLeavesRow = ({ leaves }: LeavesRow) => encode([leaves]);
+
+export function decodeLeavesRow(bytes: Uint8Array): LeavesRow {
+  const [leaves] = fields(bytes, "b", "row of leaves");
+  return { leaves: leaves as Uint8Array };
 }
 
 export function encodeRefusalRow(row: RefusalRow): Uint8Array {

@@ -1,5 +1,6 @@
 /**
- * The oracle's durable memory: one LevelDB, ten sublevels (`store-keys.ts`), one kind of write.
+ * The oracle's durable memory: one LevelDB, a sublevel per table (`store-keys.ts`), one kind of
+ * write.
  *
  * Safe because every change goes through `write`, one atomic batch that is on the disk (fsync) when
  * it resolves; so after a crash the store is a prefix of what the process believed. LevelDB's log
@@ -107,6 +108,12 @@ export class OracleStore {
     return this.#get("report", keys.slotKey(at));
   }
 
+  /** The leaves behind the report of a slot. */
+  leaves(at: { readonly regionIndex: number; readonly slot: Slot }): rows.LeavesRow | undefined {
+    const row = this.#get("leaves", keys.slotKey(at));
+    return row && this.#decoded(row, rows.decodeLeavesRow);
+  }
+
   /** Log rows of one region and market day, newest first. */
   async *refusals(at: { readonly regionIndex: number; readonly day: number }) {
     const prefix = keys.dayKey(at);
@@ -124,7 +131,8 @@ export class OracleStore {
 
   /**
    * Erases raw records and their salts: after it, nobody can open the leaves they are in. Energy,
-   * receipts and reports stay. Slots MUST be reported already.
+   * receipts, reports and leaves stay, so that others' records are still proved. Slots MUST be
+   * reported already.
    *
    * @returns how many records are gone
    */

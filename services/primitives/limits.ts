@@ -138,8 +138,12 @@ export const REPLAY_HOMES_MAX = 1024;
 export const REPLAY_LINE_BYTES_MAX = 65_536;
 /** An order book as a file, bytes: the text of the most orders of one region fits. */
 export const MARKET_FILE_BYTES_MAX = 256 * 1024 * 1024;
-/** An exported bill proof; a real one has some 5 kB. */
-export const PROOF_FILE_BYTES_MAX = 65_536;
+/** An exported proof; a bill's has some 5 kB, that of a member's absence up to 3 kB a meter. */
+export const PROOF_FILE_BYTES_MAX = 262_144;
+/** Slots that one record may cover and still be found behind a report: 42 days of quarter hours. */
+export const PROOF_SEARCH_SLOTS_MAX = 4096;
+/** Meters and kinds of bill in one proof of absence. */
+export const PROOF_GAPS_MAX = 64;
 /** Validators of a CometBFT chain, and signatures of a commit (its own MaxVotesCount). */
 export const VALIDATORS_MAX = 10_000;
 

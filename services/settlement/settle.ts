@@ -11,8 +11,8 @@
 import { createAccounts, INSTITUTION } from "../ledger/accounts.ts";
 import { type Holder, transfer } from "../ledger/transfers.ts";
 import { assert } from "../primitives/errors.ts";
-import type { MicroCents } from "../primitives/units.ts";
-import { BILL_KIND } from "../wire/bill.ts";
+import type { MicroCents, Slot } from "../primitives/units.ts";
+import { BILL_KIND, compareLeaves } from "../wire/bill.ts";
 import { type BillColumns, createBillColumns, sealBills } from "../wire/bill-table.ts";
 import type { LateEntry } from "../wire/report.ts";
 import { type Delivery, imbalanceWh } from "./forward.ts";
@@ -42,7 +42,7 @@ export function settleSlot(input: SettlementInput): Settlement {
   entries.institutionUc[INSTITUTION.neighbours] = allocation.neighboursUc + forward.neighboursUc;
   entries.institutionUc[INSTITUTION.gridOperator] = allocation.gridOperatorUc + forward.feesUc;
   entries.institutionUc[INSTITUTION.treasury] = allocation.treasuryUc + forward.rentUc;
-  for (const late of metered.late) {
+  for (const late of byMeter(metered.late)) {
     const memberIndex = billedMember(input, late.meterIndex);
     if (memberIndex === NO_MEMBER) continue;
     const amountUc = pushLateBill(input, bills, { ...late, memberIndex });
@@ -52,9 +52,27 @@ export function settleSlot(input: SettlementInput): Settlement {
     retailerSoldWh += late.exportWh;
   }
   assertBills(bills);
+  assertLeafOrder(bills);
   const retailerUc = entries.institutionUc[INSTITUTION.retailer]! as MicroCents;
   const table = sealBills(bills);
   return { bills: table, entries, tradedWh, retailerBoughtWh, retailerSoldWh, retailerUc };
+}
+
+/** Leaves rise by meter, then slot; the report's entries by slot, then meter. */
+function byMeter(late: readonly LateEntry[]): LateEntry[] {
+  return [...late].sort((a, b) => a.meterIndex - b.meterIndex || a.slot - b.slot);
+}
+
+/** So that two leaves side by side prove what is not between them. */
+function assertLeafOrder({ count, kind, meterIndex, slot }: BillColumns): void {
+  const place = (b: number) => ({
+    kind: kind[b]!,
+    meterIndex: meterIndex[b]!,
+    slot: slot[b]! as Slot,
+  });
+  for (let b = 1; b < count; b++) {
+    assert(compareLeaves(place(b - 1), place(b)) < 0, "a slot's bills rise in leaf order");
+  }
 }
 
 /** What forward flows owe and are owed; the members' part follows from the bills. */

@@ -78,7 +78,7 @@ export type SettlementInput = {
 };
 
 export type Settlement = {
-  readonly bills: BillTable; // one per grid meter in meter order, then the late ones
+  readonly bills: BillTable; // in leaf order: one per grid meter, then the late ones
   readonly entries: Accounts; // sum to zero
   readonly tradedWh: number; // community energy, own use of own export included
   readonly retailerBoughtWh: number; // by members from the retailer, imbalance and late included

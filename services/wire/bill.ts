@@ -1,7 +1,8 @@
 /**
  * The bill leaf: what one meter's slot came to. An SSZ container of 21 uint64, so its root is a
  * Merkle tree of 32 little-endian chunks, and a receipts root is the SSZ hash_tree_root of
- * List[Bill, 2^17]. Money is signed: two's complement in 64 bits.
+ * List[Bill, 2^17]. Money is signed: two's complement in 64 bits. Leaves of a slot rise strictly in
+ * the order of `compareLeaves`.
  *
  * Energy, for every bill: export + all that was bought = import + all that was sold, where bought
  * and sold are the community, neighbour, retailer, forward and imbalance parts. Without forward
@@ -65,6 +66,18 @@ export const BILL_FIELDS = [
   "imbalanceSoldWh",
 ] as const satisfies readonly (keyof Bill)[];
 
+/**
+ * The order of a slot's leaves, strict: by kind, meter, slot. A proof of absence rests on it.
+ *
+ * @returns below 0 where `a` comes before `b`, 0 for the same leaf
+ */
+export function compareLeaves(
+  a: Pick<Bill, "kind" | "meterIndex" | "slot">,
+  b: Pick<Bill, "kind" | "meterIndex" | "slot">,
+): number {
+  return a.kind - b.kind || a.meterIndex - b.meterIndex || a.slot - b.slot;
+}
+
 /** Where a bill's energy came from beside the forward auction; of a meter, Wh. */
 export function boughtAtDeliveryWh(bill: Bill): number {
   return (
@@ -79,10 +92,15 @@ export function soldAtDeliveryWh(bill: Bill): number {
 
 /** SSZ hash_tree_root of the bill: the slow twin of `chain/receipts.ts`, for one bill anywhere. */
 export function billRoot(bill: Bill): Uint8Array {
+  return merkleRoot(billChunks(bill), BILL_FIELDS.length);
+}
+
+/** The chunks of a bill's fields. */
+export function billChunks(bill: Bill): Uint8Array {
   const chunks = new Uint8Array(32 * BILL_FIELDS.length);
   const view = new DataView(chunks.buffer);
   BILL_FIELDS.forEach((field, i) => {
     view.setBigInt64(32 * i, BigInt(bill[field]), true);
   });
-  return merkleRoot(chunks, BILL_FIELDS.length);
+  return chunks;
 }

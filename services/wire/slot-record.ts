@@ -1,17 +1,26 @@
 /**
  * What a region's lane leaves behind for one cleared slot: metered columns, law in force, clearing,
  * bills. Stored by the application beside its state (not hashed itself: its bills are leaves of
- * `receiptsRoot`, its report is in the block). Everything a history page or a statement needs.
+ * `receiptsRoot`, its report is in the block, and `slotRoot` commits to both and to the law).
+ * Everything a history page or a statement needs.
  *
  * Columns are stored as they lie (`integer-column.ts`, `bill-table.ts`), so that writing a record
  * is copies of memory.
  */
 import { type CodecValue, decode, encode } from "../primitives/codec.ts";
 import { GridError } from "../primitives/errors.ts";
+import {
+  LINES_MAX,
+  MEMBERS_PER_REGION_MAX,
+  METERS_PER_REGION_MAX,
+  REGIONS_MAX,
+} from "../primitives/limits.ts";
 import type { MicroCents, Slot } from "../primitives/units.ts";
 import { type BillTable, decodeBills, openBills } from "./bill-table.ts";
+import { type FieldReader, readFields } from "./field-reader.ts";
 import type { Mechanism } from "./genesis.ts";
 import { columnNumbers, encodeColumn, readColumn, trustColumn } from "./integer-column.ts";
+import { decodePolicy, encodePolicy, MECHANISMS, type Policy } from "./policy.ts";
 
 export type LineFlow = {
   readonly lineIndex: number;
@@ -58,9 +67,8 @@ export type SlotRecord = {
   readonly readingsRoot: Uint8Array; // 32 B
   readonly receiptsRoot: Uint8Array; // 32 B, SSZ root of the bills
   readonly bills: BillTable; // leaf order
+  readonly policy: Policy; // the law the slot cleared under
 };
-
-const FIELDS = 31;
 
 /** Bytes of records that came from bytes: a record is written as it was read. */
 const written = new WeakMap<SlotRecord, Uint8Array>();
@@ -102,6 +110,7 @@ function encodeFields(record: SlotRecord): Uint8Array {
     record.receiptsRoot,
     record.bills.bytes,
     encodeForward(record.forward),
+    encodePolicy(record.policy),
   ]);
 }
 
@@ -109,12 +118,13 @@ function encodeFlow({ lineIndex, energyWh, rentUc }: LineFlow): CodecValue {
   return [lineIndex, energyWh, rentUc];
 }
 
-function decodeFlow(value: CodecValue): LineFlow {
-  const [lineIndex, energyWh, rentUc] = value as readonly (number | bigint)[];
+const FLOW_FIELDS = ["lineIndex", "energyWh", "rentUc"];
+
+function readFlow(row: FieldReader): LineFlow {
   return {
-    lineIndex: Number(lineIndex),
-    energyWh: Number(energyWh),
-    rentUc: BigInt(rentUc!) as MicroCents,
+    lineIndex: row.whole("lineIndex", LINES_MAX - 1),
+    energyWh: row.whole("energyWh"),
+    rentUc: row.money("rentUc"),
   };
 }
 
@@ -123,14 +133,16 @@ function encodeForward(forward: ForwardRecord | null): CodecValue {
   return [forward.priceUcPerWh, forward.boughtWh, forward.soldWh, forward.flows.map(encodeFlow)];
 }
 
-function decodeForward(value: CodecValue): ForwardRecord | null {
+const FORWARD_FIELDS = ["priceUcPerWh", "boughtWh", "soldWh", "flows"];
+
+function readForward(value: CodecValue): ForwardRecord | null {
   if (value === null) return null;
-  const [priceUcPerWh, boughtWh, soldWh, flows] = value as readonly CodecValue[];
+  const fields = readFields(value, { what: "slot record's forward part", names: FORWARD_FIELDS });
   return {
-    priceUcPerWh: priceUcPerWh as number,
-    boughtWh: boughtWh as number,
-    soldWh: soldWh as number,
-    flows: (flows as CodecValue[]).map(decodeFlow),
+    priceUcPerWh: fields.integer("priceUcPerWh"),
+    boughtWh: fields.whole("boughtWh"),
+    soldWh: fields.whole("soldWh"),
+    flows: fields.rows("flows", { fields: FLOW_FIELDS, rowsMax: LINES_MAX }, readFlow),
   };
 }
 
@@ -155,48 +167,60 @@ export function openSlotRecord(bytes: Uint8Array): SlotRecord {
 
 type Readers = { readonly column: typeof readColumn; readonly bills: typeof decodeBills };
 
+/** In the order of their bytes. */
+const FIELD_NAMES = [
+  ...["regionIndex", "slot", "height", "mechanism", "priceLowUcPerWh", "priceHighUcPerWh"],
+  ...["priceUcPerWh", "buyPriceUcPerWh", "sellPriceUcPerWh", "importWh", "exportWh", "quality"],
+  ...["members", "minSellUcPerWh", "maxBuyUcPerWh", "flows", "tradedWh", "inflowWh", "outflowWh"],
+  ...["retailerBoughtWh", "retailerSoldWh", "retailerUc", "neighboursUc", "gridOperatorUc"],
+  ...["treasuryUc", "refusedReadings", "reportHash", "readingsRoot", "receiptsRoot", "bills"],
+  ...["forward", "policy"],
+];
+
 function readRecord(bytes: Uint8Array, readers: Readers): SlotRecord {
-  const fields = decode(bytes);
-  if (!Array.isArray(fields) || fields.length !== FIELDS) {
-    throw new GridError("bytes_malformed", "not a slot record", { what: "slot record", offset: 0 });
+  const fields = readFields(decode(bytes), { what: "slot record", names: FIELD_NAMES });
+  const quality = fields.bytes("quality");
+  if (quality.length > METERS_PER_REGION_MAX) {
+    throw new GridError("bytes_malformed", "not a slot record: quality", {
+      what: "quality",
+      offset: 0,
+    });
   }
-  const at = <T>(i: number) => fields[i] as T;
-  const money = (i: number) => BigInt(at<number>(i)) as MicroCents;
-  const quality = at<Uint8Array>(11);
-  const column = (i: number, count: number) =>
-    numbersOf(at(i), { what: `field ${i}`, count }, readers.column);
-  const members = at<number>(12);
+  const column = (what: string, count: number) =>
+    numbersOf(fields.bytes(what), { what, count }, readers.column);
+  const members = fields.whole("members", MEMBERS_PER_REGION_MAX);
   return {
-    regionIndex: at(0),
-    slot: at(1),
-    height: at(2),
-    mechanism: at(3),
-    priceLowUcPerWh: at(4),
-    priceHighUcPerWh: at(5),
-    priceUcPerWh: at(6),
-    buyPriceUcPerWh: at(7),
-    sellPriceUcPerWh: at(8),
-    importWh: column(9, quality.length),
-    exportWh: column(10, quality.length),
+    regionIndex: fields.whole("regionIndex", REGIONS_MAX - 1),
+    slot: fields.whole("slot") as Slot,
+    height: fields.whole("height"),
+    mechanism: fields.text("mechanism", MECHANISMS),
+    priceLowUcPerWh: fields.integerOrNull("priceLowUcPerWh"),
+    priceHighUcPerWh: fields.integerOrNull("priceHighUcPerWh"),
+    priceUcPerWh: fields.integerOrNull("priceUcPerWh"),
+    buyPriceUcPerWh: fields.integerOrNull("buyPriceUcPerWh"),
+    sellPriceUcPerWh: fields.integerOrNull("sellPriceUcPerWh"),
+    importWh: column("importWh", quality.length),
+    exportWh: column("exportWh", quality.length),
     quality,
-    minSellUcPerWh: Int32Array.from(column(13, members)),
-    maxBuyUcPerWh: Int32Array.from(column(14, members)),
-    flows: at<CodecValue[]>(15).map(decodeFlow),
-    tradedWh: at(16),
-    inflowWh: at(17),
-    outflowWh: at(18),
-    retailerBoughtWh: at(19),
-    retailerSoldWh: at(20),
-    retailerUc: money(21),
-    neighboursUc: money(22),
-    gridOperatorUc: money(23),
-    treasuryUc: money(24),
-    refusedReadings: at(25),
-    reportHash: at(26),
-    readingsRoot: at(27),
-    receiptsRoot: at(28),
-    bills: readers.bills(at<Uint8Array>(29)),
-    forward: decodeForward(at(30)),
+    minSellUcPerWh: Int32Array.from(column("minSellUcPerWh", members)),
+    maxBuyUcPerWh: Int32Array.from(column("maxBuyUcPerWh", members)),
+    flows: fields.rows("flows", { fields: FLOW_FIELDS, rowsMax: LINES_MAX }, readFlow),
+    tradedWh: fields.whole("tradedWh"),
+    inflowWh: fields.whole("inflowWh"),
+    outflowWh: fields.whole("outflowWh"),
+    retailerBoughtWh: fields.whole("retailerBoughtWh"),
+    retailerSoldWh: fields.whole("retailerSoldWh"),
+    retailerUc: fields.money("retailerUc"),
+    neighboursUc: fields.money("neighboursUc"),
+    gridOperatorUc: fields.money("gridOperatorUc"),
+    treasuryUc: fields.money("treasuryUc"),
+    refusedReadings: fields.whole("refusedReadings"),
+    reportHash: fields.bytes("reportHash", 32),
+    readingsRoot: fields.bytes("readingsRoot", 32),
+    receiptsRoot: fields.bytes("receiptsRoot", 32),
+    bills: readers.bills(fields.bytes("bills")),
+    forward: readForward(fields.value("forward")),
+    policy: decodePolicy(fields.bytes("policy")),
   };
 }
 

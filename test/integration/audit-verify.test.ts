@@ -1,8 +1,9 @@
 /**
- * Method: `audit` and `verify` as an auditor and a member type them, on a community that ran with
- * simulated meters: what each prints and how it ends, on truth, on a planted lie, on bad input.
+ * Method: `audit`, `proof` and `verify` as an auditor and a member type them, on a community that
+ * ran with simulated meters: what each prints and how it ends, on truth, on a planted lie, on bad
+ * input.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openSealedLevel } from "../../services/ordering/embedded/sealed-level.ts";
@@ -13,24 +14,44 @@ import { gridlane, inTemporaryDirectory, run } from "../support/command.ts";
 
 const FAST = { GRIDLANE_CLOCK: "readings", GRIDLANE_HTTP_PORT: "0", GRIDLANE_MQTT_PORT: "0" };
 
-/** A member's newest proof, over the node's interface. */
-async function exportProof(url: string, config: string): Promise<string> {
+/** A session of the village's first member, as the dashboard opens it. */
+async function openSession(url: string, config: string): Promise<string> {
   const pair = await run(["pair", "hill", "hill-1", "--config", config, "--url", url, "--json"]);
   expect(pair.code, pair.stderr).toBe(0);
   const headers = { "content-type": "application/json" };
   const body = JSON.stringify({ code: JSON.parse(pair.stdout).code });
   const opened = await fetch(`${url}/api/v1/session`, { method: "POST", headers, body });
-  const { token } = (await opened.json()) as { token: string };
-  const ask = (path: string) =>
-    fetch(`${url}/api/v1/me/${path}`, { headers: { authorization: `Bearer ${token}` } });
-  const lines = (await (await ask("bills")).json()) as {
-    settledSlot: number;
-    leafIndex: number;
-  }[];
-  const { settledSlot, leafIndex } = lines.at(-1)!; // the oldest: its proof block is made
-  const proof = await ask(`bills/${settledSlot}/${leafIndex}/proof`);
-  expect(proof.status).toBe(200);
-  return proof.text();
+  return ((await opened.json()) as { token: string }).token;
+}
+
+/** A proof of each kind through `gridlane proof`; those of the first slot, whose header is made. */
+async function exportProofs(node: { url: string; config: string; directory: string }) {
+  const { url, config, directory } = node;
+  const token = await openSession(url, config);
+  const headers = { authorization: `Bearer ${token}` };
+  const answer = async (path: string) => (await fetch(`${url}/api/v1/${path}`, { headers })).json();
+  const lines = (await answer("me/bills")) as { settledSlot: number }[];
+  const me = (await answer("me")) as { meters: { deviceId: string; role: string }[] };
+  const slot = String(lines.at(-1)!.settledSlot);
+  const own = ["--slot", slot, "--session", token];
+  const device = me.meters.find(({ role }) => role === "grid")!.deviceId;
+  const beyond = String(Number(slot) + 1000);
+  const kinds = {
+    bill: ["bill", ...own],
+    reading: ["reading", ...own, "--device", device],
+    policy: ["policy", "--region", "hill"],
+    "slot-policy": ["policy", "--region", "hill", "--slot", slot],
+    absence: ["absence", ...own],
+    "pending-slot": ["pending", "--region", "hill", "--slot", beyond],
+  };
+  for (const [kind, args] of Object.entries(kinds)) {
+    const file = join(directory, `${kind}.json`);
+    const written = await run(["proof", ...args, "--url", url, "-o", file]);
+    expect(written.code, `${kind}: ${written.stderr}`).toBe(0);
+    expect(written.stderr).toContain(`written to ${file}`);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  }
+  return Object.keys(kinds);
 }
 
 /** One bill changed in a stored slot record, under the store's own checksum. */
@@ -59,7 +80,12 @@ test("a member verifies a bill, an auditor the whole chain", async () => {
     const meters = await run(["meters", "--directory", village, "--broker", broker, ...paced]);
     expect(meters.code, meters.stderr).toBe(0);
     const file = join(directory, "bill.json");
-    writeFileSync(file, await exportProof(url, config));
+    const kinds = await exportProofs({ url, config, directory });
+    for (const kind of kinds) {
+      const checked = await run(["verify", join(directory, `${kind}.json`), "--genesis", genesis]);
+      expect(checked.code, checked.stdout + checked.stderr).toBe(0);
+      expect(checked.stdout).toMatch(new RegExp(`^The ${kind} is proved\\.$`, "m"));
+    }
 
     const trusted = await run(["verify", file, "--genesis", genesis]);
     expect(trusted.code, trusted.stderr).toBe(0);

@@ -6,16 +6,24 @@ import type {
   ChainReader,
   ChainWriter,
   CommittedBlock,
+  SlotAnchor,
   StoredBlock,
 } from "../../services/chain/access.ts";
+import { genesisNonces } from "../../services/chain/admission.ts";
+import { EMPTY_COMMITTEE } from "../../services/chain/committee-state.ts";
+import { genesisLane } from "../../services/chain/lane.ts";
+import { type LaneProof, laneProof } from "../../services/chain/lane-proof.ts";
+import { HISTORY_DEPTH } from "../../services/chain/light-client/paths.ts";
 import type { EntryRecord } from "../../services/chain/payment-entries.ts";
-import { receiptsProofOf } from "../../services/chain/receipts.ts";
+import { billProofAt, pendingSlotProof, policyProof } from "../../services/chain/proofs.ts";
+import { growHistory, historyTree } from "../../services/chain/receipts-history.ts";
+import { slotRoot } from "../../services/chain/slot-root.ts";
+import { type ChainState, rootedState, stateTree } from "../../services/chain/state.ts";
 import { signEd25519 } from "../../services/crypto/ed25519.ts";
 import { sha256 } from "../../services/crypto/hash.ts";
-import { merkleProof, merkleRoot } from "../../services/crypto/merkle.ts";
-import { concatBytes, utf8 } from "../../services/primitives/bytes.ts";
+import { bytesEqual, utf8 } from "../../services/primitives/bytes.ts";
 import type { MicroCents, Slot, UnixSeconds } from "../../services/primitives/units.ts";
-import type { Genesis } from "../../services/wire/genesis.ts";
+import { type Genesis, genesisHash } from "../../services/wire/genesis.ts";
 import { type Header, headerSignedBytes } from "../../services/wire/header.ts";
 import type { SlotRecord } from "../../services/wire/slot-record.ts";
 import {
@@ -64,11 +72,16 @@ export function createChainFixture({
   const listeners = new Set<(block: CommittedBlock) => void>();
   const submitted: Uint8Array[] = [];
   const entries: EntryRecord[] = [];
-  let appHash: Uint8Array = new Uint8Array(32);
   let timeS = startS as UnixSeconds;
   const missed = new Map<number, SlotRecord[]>(); // of regions that are out
   const clearedSlots = () => Math.max(...records.map((own) => own.length));
   const lastOf = (slots: number) => (slots === 0 ? null : ((firstSlot + slots - 1) as Slot));
+  // The lanes' state stays that of genesis; their histories grow with the slots.
+  const atGenesis = stateOfGenesis(genesis, firstSlot);
+  const histories = genesis.regions.map(() => new Uint8Array(32 * HISTORY_DEPTH));
+  const laneRoots = [...atGenesis.laneRoots];
+  let tree = stateTree(atGenesis);
+  const paths = genesis.regions.map((): (readonly Uint8Array[])[] => []); // of slots' roots
 
   const commit = (slotRecords: SlotRecord[], blockTimeS: number): CommittedBlock => {
     const height = blocks.length + 1;
@@ -80,7 +93,7 @@ export function createChainFixture({
       timeS,
       parentHash: new Uint8Array(32),
       transactionsRoot: new Uint8Array(32),
-      appHash,
+      appHash: tree.appHash,
     };
     const message = headerSignedBytes(header);
     const signature = signEd25519({ message, secretKey: sequencerSecret });
@@ -92,11 +105,43 @@ export function createChainFixture({
         own[memberIndex] = (own[memberIndex]! + amountUc) as MicroCents;
       }
     }
-    if (slotRecords.length > 0)
-      appHash = merkleRoot(receiptsRoots(slotRecords), Math.max(16, slotRecords.length));
+    const grown = slotRecords.map((record) => {
+      const { regionIndex: r, slot } = record;
+      const [frontier, length] = [histories[r]!, slot - firstSlot];
+      const growth = growHistory({ frontier, length, leaves: [slotRoot(record)] });
+      laneRoots[r] = { ...laneRoots[r]!, receipts: growth.root };
+      return growth.paths[0]!;
+    });
+    if (slotRecords.length > 0) tree = stateTree({ ...atGenesis, laneRoots });
+    slotRecords.forEach(({ regionIndex }, i) => {
+      paths[regionIndex]!.push([...grown[i]!, ...tree.proof(regionIndex, "receipts")]);
+    });
+    const { appHash } = tree;
     const block = { height, timeS, appHash, results: [], slotRecords, laneFailures: [] };
     for (const listener of listeners) listener(block);
     return block;
+  };
+  const anchorOf = (regionIndex: number, slot: Slot): SlotAnchor | null => {
+    const slotIndex = slot - firstSlot;
+    const record = records[regionIndex]![slotIndex];
+    const next = blocks[record?.height ?? -1];
+    if (record === undefined || next === undefined) return null;
+    const lanesProof = paths[regionIndex]![slotIndex]!;
+    return { regionIndex, slotIndex, lanesProof, header: next.header, signature: next.signature };
+  };
+  const proofOfLane = (regionIndex: number): LaneProof => ({
+    ...laneProof(atGenesis, regionIndex),
+    appHash: tree.appHash,
+    stateLanesProof: tree.proof(regionIndex, "state"),
+    clearedSlots: clearedSlots(),
+    historyRoot: historyTree(histories[regionIndex]!, clearedSlots()),
+    receiptsLanesProof: tree.proof(regionIndex, "receipts"),
+  });
+  /** The last header, where the last block left the state as that header says. */
+  const signedHead = () => {
+    const last = blocks.at(-1);
+    if (last === undefined || !bytesEqual(last.header.appHash, tree.appHash)) return null;
+    return { header: last.header, signature: last.signature };
   };
   return {
     genesis,
@@ -106,7 +151,7 @@ export function createChainFixture({
     head: () => ({
       height: blocks.length,
       timeS,
-      appHash,
+      appHash: tree.appHash,
       clearedSlots: clearedSlots(),
       lastClearedSlot: lastOf(clearedSlots()),
       lastCompleteSlot: lastOf(Math.min(...records.map((own) => own.length))),
@@ -132,22 +177,19 @@ export function createChainFixture({
         .slice(0, limit),
     block: async (height) => blocks[height - 1] ?? null,
     billProof: async ({ regionIndex, slot, leafIndex }) => {
+      const anchor = anchorOf(regionIndex, slot);
       const record = records[regionIndex]![slot - firstSlot];
-      const next = blocks[record?.height ?? -1];
-      if (record === undefined || next === undefined) return null;
-      const sameBlock = records.map((list) => list.find(({ height }) => height === record.height)!);
-      return {
-        regionIndex,
-        leafIndex,
-        receiptsProof: receiptsProofOf(record.bills, leafIndex),
-        lanesProof: merkleProof({
-          chunks: receiptsRoots(sameBlock),
-          index: regionIndex,
-          limit: 16,
-        }),
-        header: next.header,
-        signature: next.signature,
-      };
+      return anchor && billProofAt(record!, anchor, leafIndex);
+    },
+    slotAnchor: async ({ regionIndex, slot }) => anchorOf(regionIndex, slot),
+    policyProof: async (regionIndex) => {
+      const signed = signedHead();
+      return signed && policyProof(proofOfLane(regionIndex), signed);
+    },
+    pendingSlotProof: async ({ regionIndex, slot }) => {
+      const signed = signedHead();
+      const proof = proofOfLane(regionIndex);
+      return signed && pendingSlotProof(proof, signed, slot - firstSlot);
     },
     onBlock: (listener) => {
       listeners.add(listener);
@@ -185,8 +227,15 @@ export function createChainFixture({
   };
 }
 
-function receiptsRoots(records: readonly SlotRecord[]): Uint8Array {
-  return concatBytes(records.map((record) => record.receiptsRoot));
+function stateOfGenesis(genesis: Genesis, firstSlot: Slot): ChainState {
+  const rules = { genesis, genesisHash: genesisHash(genesis), firstSlot };
+  return rootedState({
+    height: 0,
+    timeS: genesis.genesisTimeS as UnixSeconds,
+    lanes: genesis.regions.map((_, r) => genesisLane(rules, r)),
+    nonces: genesis.regions.map(({ members }) => genesisNonces(members.length)),
+    committee: EMPTY_COMMITTEE,
+  });
 }
 
 function laneView(

@@ -5,7 +5,7 @@
  */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { Application, Block, Finalized } from "../../services/chain/abci.ts";
-import type { ChainHead, LaneView } from "../../services/chain/access.ts";
+import type { ChainHead, LaneView, StateView } from "../../services/chain/access.ts";
 import { sha256 } from "../../services/crypto/hash.ts";
 import { fromUtf8, utf8 } from "../../services/primitives/bytes.ts";
 import { decode, encode } from "../../services/primitives/codec.ts";
@@ -36,6 +36,7 @@ export type CounterApplication = Application & {
   head(): ChainHead;
   lane(regionIndex: number): LaneView;
   nonce(address: Uint8Array): number;
+  view(): StateView;
   count(name: string): number;
 };
 
@@ -113,6 +114,13 @@ export function createCounterApplication(options: CounterOptions = {}): CounterA
     }),
     lane: emptyLane,
     nonce: () => 0,
+    view() {
+      const head = this.head();
+      const laneProof = () => {
+        throw new Error("a counter has no lanes");
+      };
+      return { head: () => head, lane: emptyLane, nonce: () => 0, laneProof };
+    },
     count: (name) => committed.counts.get(name) ?? 0,
   };
 }

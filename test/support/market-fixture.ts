@@ -80,6 +80,7 @@ export type FixtureReport = {
   readonly quality?: readonly number[]; // default: all actual
   readonly late?: readonly LateEntry[];
   readonly refusedReadings?: number;
+  readonly readingsRoot?: Uint8Array; // default: made up
   readonly configDigest?: Uint8Array;
   /** Committee members that sign; default: the first ones that make a quorum. */
   readonly signers?: readonly number[];
@@ -223,7 +224,8 @@ function signReport(
     importWh: Uint32Array.from(report.importWh),
     exportWh: Uint32Array.from(report.exportWh),
     quality: Uint8Array.from(report.quality ?? report.importWh.map(() => 0)),
-    readingsRoot: sha256(utf8(`readings/${report.regionIndex}/${report.slotIndex}`)),
+    readingsRoot:
+      report.readingsRoot ?? sha256(utf8(`readings/${report.regionIndex}/${report.slotIndex}`)),
     refusedReadings: report.refusedReadings ?? 0,
     late: report.late ?? [],
   });

@@ -2,6 +2,7 @@
  * Villages for tests: homes with seeded load and sun, and what a slot of theirs comes to, cleared
  * by the market and settled by the settlement of the house, so that energy and money conserve.
  */
+import { genesisPolicy } from "../../services/chain/policy.ts";
 import { receiptsRootOf } from "../../services/chain/receipts.ts";
 import { ed25519PublicKey } from "../../services/crypto/ed25519.ts";
 import { sha256 } from "../../services/crypto/hash.ts";
@@ -24,7 +25,7 @@ import {
   type Settlement,
 } from "../../services/settlement/slot.ts";
 import { allocateUniformPrice } from "../../services/settlement/uniform-price.ts";
-import { Genesis, type Mechanism } from "../../services/wire/genesis.ts";
+import { Genesis, genesisHash, type Mechanism } from "../../services/wire/genesis.ts";
 import { type LateEntry, QUALITY } from "../../services/wire/report.ts";
 import type { LineFlow, SlotRecord } from "../../services/wire/slot-record.ts";
 
@@ -211,6 +212,7 @@ export function settleRegions({
     buildBook({ ...inputs[r]!, retailer, lines: { inWh: 600, outWh: 600 } }),
   );
   const coupling = couple({ regions: books.map((book) => book.orders), lines: nodes });
+  const law = { genesis, genesisHash: genesisHash(genesis), firstSlot: slot };
   return genesis.regions.map((region, regionIndex) => {
     const { roster, metered, delivery, limits } = inputs[regionIndex]!;
     const node = auctioned.indexOf(regionIndex);
@@ -249,6 +251,7 @@ export function settleRegions({
       ...facts({ metered, clearing, allocation, totals, settlement, at }),
       flows,
       forward: null,
+      policy: genesisPolicy(law, regionIndex),
     };
   });
 }

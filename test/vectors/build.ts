@@ -13,6 +13,7 @@ import {
 } from "../../services/wire/committee-order.ts";
 import { genesisHash, oracleConfigDigest, oracleQuorum } from "../../services/wire/genesis.ts";
 import { encodeHeader, headerHash, headerSignedBytes } from "../../services/wire/header.ts";
+import { encodePolicy, policyRoot } from "../../services/wire/policy.ts";
 import {
   type DeviceAlgorithm,
   decodeReading,
@@ -105,6 +106,12 @@ function headerVector() {
   return { header, bytes: encodeHeader(header), hash: headerHash(header), secretKey, signature };
 }
 
+function policyVector() {
+  const policy = samples.samplePolicy();
+  const chunks = encodePolicy(policy);
+  return { policy, chunks, root: policyRoot(chunks) };
+}
+
 function transactionVector() {
   const transaction = samples.sampleTransaction();
   const secretKey = samples.memberSecretKey;
@@ -133,6 +140,7 @@ export function buildVectors(): Record<string, Json> {
     "report.json": json(reportVector()),
     "bill.json": json({ bill, table: tableOfBills([bill]).bytes, root: billRoot(bill) }),
     "header.json": json(headerVector()),
+    "policy.json": json(policyVector()),
     "member-transaction.json": json(transactionVector()),
     "genesis.json": json(genesisVector()),
   };

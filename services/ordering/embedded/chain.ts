@@ -3,7 +3,7 @@
  * Starting is the handshake (`handshake.ts`); from then on the sequencer makes blocks.
  */
 import type { Application, SnapshotPower } from "../../chain/abci.ts";
-import type { ChainHead, ChainReader, ChainWriter, LaneView } from "../../chain/access.ts";
+import type { ChainReader, ChainWriter, StateView } from "../../chain/access.ts";
 import type { SnapshotSource } from "../../chain/snapshot.ts";
 import { STATE_KEYS } from "../../chain/store-keys.ts";
 import { ed25519PublicKey } from "../../crypto/ed25519.ts";
@@ -22,9 +22,8 @@ import { corrupt } from "./store-errors.ts";
 /** An application that can also be read, as the market's can. */
 export type ReadableApplication = Application &
   Partial<SnapshotPower> & {
-    head(): ChainHead;
-    lane(regionIndex: number): LaneView;
-    nonce(address: Uint8Array): number;
+    /** The last committed state, as it stays whatever comes after. */
+    view(): StateView;
   };
 
 /** The application's records as the last commit left them, by their own keys. */

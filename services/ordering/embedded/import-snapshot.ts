@@ -73,7 +73,8 @@ export async function importSnapshot(
   });
   if (refused !== null) throw invalid(refused);
   const { timeS } = anchor.signed.header;
-  if (application.head().timeS !== timeS) throw invalid("it tells another time than its block");
+  if (application.view().head().timeS !== timeS)
+    throw invalid("it tells another time than its block");
   await store.finishImport(anchor.signed, { height, timeS, appHash });
 }
 

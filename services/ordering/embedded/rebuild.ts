@@ -69,7 +69,7 @@ async function restoreKept({
     onRecords: async (changes) => void records.push(changes),
   });
   if (fault !== null) return fault;
-  const { timeS } = application.head();
+  const { timeS } = application.view().head();
   if (timeS !== header.header.timeS) return "it tells another time than the block of its height";
   return { state: { height, timeS, appHash }, records };
 }

@@ -52,6 +52,12 @@ export async function createHarness({
           lastIntervalEndS: meter === 0 ? null : 900 * meter,
           refused: meter,
         })),
+      keptReading: ({ meterIndex }) => ({
+        meterIndex,
+        record: Uint8Array.of(0x80),
+        salt: new Uint8Array(32).fill(3),
+        siblings: Array.from({ length: 17 }, () => new Uint8Array(32)),
+      }),
       refusals: async ({ regionIndex, limit }) => ({
         counts: new Map([[READING_CODE.signature_invalid, 2]]),
         rows: [

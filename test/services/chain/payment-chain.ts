@@ -51,7 +51,7 @@ export const OPENING_HEIGHT = 7;
 export function openingRecords(fixture: MarketFixture, opening: Opening): Map<string, Uint8Array> {
   const rules = createRules(fixture.genesis);
   const lanes = fixture.genesis.regions.map((_, r) => {
-    const lane = genesisLane(fixture.genesis, r);
+    const lane = genesisLane(rules, r);
     const { memberUc, institutionUc } = lane.columns;
     opening.membersUc?.[r]?.forEach((uc, m) => {
       memberUc[m] = uc;

@@ -41,7 +41,13 @@ import {
   OUTBOX_DEPTH,
   PATH_LIMITS,
   placeOfLeaf,
+  READINGS_PROOF_NODES,
+  RECEIPTS_PROOF_NODES,
+  readingsPathIndex,
+  receiptsPathIndex,
+  SLOT_FIELD,
 } from "../../../services/chain/light-client/paths.ts";
+import { placeRoot } from "../../../services/chain/light-client/verify-absence.ts";
 import {
   decodeMessages,
   EMPTY_MESSAGES,
@@ -56,16 +62,40 @@ import {
   type Message,
   rootedMessage,
 } from "../../../services/chain/messages.ts";
-import { billRoots, receiptsProofOf, receiptsRootOf } from "../../../services/chain/receipts.ts";
-import { EMPTY_HISTORY_ROOT, growHistory } from "../../../services/chain/receipts-history.ts";
+import {
+  billPlaceProof,
+  billRoots,
+  receiptsProofOf,
+  receiptsRootOf,
+} from "../../../services/chain/receipts.ts";
+import {
+  EMPTY_HISTORY_ROOT,
+  growHistory,
+  historyTree,
+  lengthChunk,
+} from "../../../services/chain/receipts-history.ts";
 import { appTree } from "../../../services/chain/roots.ts";
+import { slotFieldProof, slotRoot } from "../../../services/chain/slot-root.ts";
 import { sha256 } from "../../../services/crypto/hash.ts";
-import { merkleDepth, verifyMerkleProof } from "../../../services/crypto/merkle.ts";
+import {
+  merkleDepth,
+  merkleProof,
+  mixInLength,
+  verifyMerkleProof,
+} from "../../../services/crypto/merkle.ts";
+import { readingsRoot } from "../../../services/oracle/readings-tree.ts";
 import { concatBytes, utf8 } from "../../../services/primitives/bytes.ts";
 import { createPrng, type Prng } from "../../../services/primitives/prng.ts";
 import type { MicroCents, Slot } from "../../../services/primitives/units.ts";
 import { BILL_FIELDS, type Bill, billRoot } from "../../../services/wire/bill.ts";
 import { tableOfBills } from "../../../services/wire/bill-table.ts";
+import {
+  encodePolicy,
+  MECHANISM_CODE,
+  type Policy,
+  policyRoot,
+  readPolicy,
+} from "../../../services/wire/policy.ts";
 
 const uint64 = new UintBigintType(8);
 const uint32 = new UintNumberType(4);
@@ -110,6 +140,13 @@ const MessageStateType = new ContainerType({
   takenNextSeq: regions64,
 });
 const Outbox = new ListCompositeType(MessageType, 2 ** OUTBOX_DEPTH);
+const PolicyType = new ContainerType({
+  fromSlot: uint64,
+  mechanism: uint8,
+  retailUcPerWh: uint32,
+  feedInUcPerWh: uint32,
+  lawHash: root,
+});
 const LaneState = new ContainerType({
   reportedSlots: uint64,
   clearedSlots: uint64,
@@ -126,6 +163,7 @@ const LaneState = new ContainerType({
   forward: ForwardStateType,
   messages: MessageStateType,
   quarantine: new ContainerType({ standing: uint64, sinceSlot: uint64, step: uint64 }),
+  policy: PolicyType,
 });
 const CommitteeStateType = new ContainerType({
   executedOrders: uint64,
@@ -134,6 +172,12 @@ const CommitteeStateType = new ContainerType({
 });
 const BillType = new ContainerType(Object.fromEntries(BILL_FIELDS.map((field) => [field, uint64])));
 const Bills = new ListCompositeType(BillType, 131_072);
+const SlotRootType = new ContainerType({
+  receipts: Bills,
+  readings: new ListCompositeType(root, 65_536),
+  report: root,
+  policy: PolicyType,
+});
 const History = new ListCompositeType(root, 2 ** HISTORY_DEPTH);
 const LaneType = new ContainerType({ state: root, receipts: root, outbox: root });
 const Lanes = new ListCompositeType(LaneType, 1024);
@@ -166,6 +210,7 @@ function randomLane(prng: Prng, members: number, meters: number, pending: number
   }
   const reports = Array.from({ length: pending }, () => ({ hash: node(prng) }));
   const forward = rootedForward(randomForward(prng, members));
+  columns.policy.set(encodePolicy(randomPolicy(prng)));
   const messages = messageState(randomMessages(prng, pending));
   return { columns, pending: reports as unknown as PendingReport[], forward, messages };
 }
@@ -207,6 +252,27 @@ function messagesValue({ inbox, sent, taken }: MessageParts) {
     sentNextSeq: sent.map(({ nextSeq }) => BigInt(nextSeq)),
     takenFrom: taken.map(({ region }) => region),
     takenNextSeq: taken.map(({ nextSeq }) => BigInt(nextSeq)),
+  };
+}
+
+function randomPolicy(prng: Prng): Policy {
+  const price = () => prng.below(2) * 10_000_000 - prng.below(10_000_000);
+  return {
+    fromSlot: (prng.uint32() * 2 ** 20) as Slot,
+    mechanism: prng.below(2) === 0 ? "mid-market-rate" : "uniform-price",
+    retailUcPerWh: price(),
+    feedInUcPerWh: price(),
+    lawHash: node(prng),
+  };
+}
+
+function policyValue(policy: Policy) {
+  return {
+    fromSlot: BigInt(policy.fromSlot),
+    mechanism: MECHANISM_CODE[policy.mechanism],
+    retailUcPerWh: policy.retailUcPerWh >>> 0,
+    feedInUcPerWh: policy.feedInUcPerWh >>> 0,
+    lawHash: policy.lawHash,
   };
 }
 
@@ -352,6 +418,7 @@ test.each([
       sinceSlot: columns.counters[3]!,
       step: columns.counters[4]!,
     },
+    policy: policyValue(readPolicy(columns.policy)!),
   });
   expect(laneStateRoot(lane)).toEqual(new Uint8Array(expected));
 });
@@ -397,6 +464,69 @@ test.each(BILL_COUNTS)("receipts of %i bills", (count) => {
   }
 });
 
+test.each([0, 1, 5, 17])(
+  "the root of a slot with %i bills is SSZ's, and its fields' paths hold",
+  (n) => {
+    const prng = createPrng(`slot/${n}`);
+    const bills = Array.from({ length: n }, () => randomBill(prng));
+    const readings = Array.from({ length: n }, () => node(prng));
+    const slot = {
+      receiptsRoot: receiptsRootOf(tableOfBills(bills)),
+      readingsRoot: readingsRoot(concatBytes(readings)),
+      reportHash: node(prng),
+      policy: randomPolicy(prng),
+    };
+    const expected = SlotRootType.hashTreeRoot({
+      receipts: bills.map(billValue),
+      readings,
+      report: slot.reportHash,
+      policy: policyValue(slot.policy),
+    });
+    const root = slotRoot(slot);
+    expect(root).toEqual(new Uint8Array(expected));
+    bills.forEach((bill, index) => {
+      const proof = [
+        ...receiptsProofOf(tableOfBills(bills), index),
+        ...slotFieldProof(slot, "receipts"),
+      ];
+      expect(proof).toHaveLength(RECEIPTS_PROOF_NODES);
+      const path = { leaf: billRoot(bill), index: receiptsPathIndex(index), proof, root };
+      expect(verifyMerkleProof(path)).toBe(true);
+      const placed = { leaf: placeRoot(bill), index: 0, proof: billPlaceProof(bill) };
+      expect(verifyMerkleProof({ ...placed, root: billRoot(bill) })).toBe(true);
+    });
+    readings.forEach((leaf, meterIndex) => {
+      const siblings = merkleProof({
+        chunks: concatBytes(readings),
+        index: meterIndex,
+        limit: 65_536,
+      });
+      const proof = [...siblings, lengthChunk(n), ...slotFieldProof(slot, "readings")];
+      expect(proof).toHaveLength(READINGS_PROOF_NODES);
+      const index = readingsPathIndex(meterIndex);
+      expect(verifyMerkleProof({ leaf, index, proof, root })).toBe(true);
+    });
+    const leaf = policyRoot(encodePolicy(slot.policy));
+    const law = { leaf, index: SLOT_FIELD.policy, proof: slotFieldProof(slot, "policy") };
+    expect(verifyMerkleProof({ ...law, root })).toBe(true);
+  },
+);
+
+test("a policy's chunks are read back, and nothing else is", () => {
+  const chunks = encodePolicy(randomPolicy(createPrng("policy")));
+  expect(encodePolicy(readPolicy(chunks)!)).toEqual(chunks);
+  expect(readPolicy(chunks.subarray(1))).toBeNull();
+  const flipped = Array.from(chunks, (_, i) => {
+    const other = chunks.slice();
+    other[i]! ^= 0x80;
+    return readPolicy(other);
+  });
+  // Beyond the law's hash and the low bytes of the numbers, every byte must be zero.
+  const read = flipped.flatMap((policy, i) => (policy === null ? [] : [i]));
+  expect(read.filter((i) => i < 128 && i % 32 > 7)).toEqual([]);
+  expect(read.filter((i) => i >= 128)).toHaveLength(32);
+});
+
 test("columns that are the same on every bill, hashed once, change no root", () => {
   fc.assert(
     fc.property(fc.nat(), fc.integer({ min: 1, max: 40 }), (seed, count) => {
@@ -431,6 +561,8 @@ test("the history is SSZ's list whatever the steps it grew by, and each leaf's p
         expect(grown).toEqual(new Uint8Array(History.hashTreeRoot(all)));
       }
       const still = growHistory({ frontier, length: all.length, leaves: [] });
+      const tree = historyTree(frontier, all.length);
+      expect(mixInLength(tree, all.length)).toEqual(still.root);
       expect(still.root).toEqual(new Uint8Array(History.hashTreeRoot(all)));
     }),
     { numRuns: 60 },
@@ -455,7 +587,7 @@ test.each([1, 2, 3, 8, 9])(
         r === regionIndex ? { ...lane, receipts: grown.root } : other,
       );
       const { appHash, proof } = appTree(rooted, beside);
-      const path = [...grown.paths[0]!, ...proof(regionIndex)];
+      const path = [...grown.paths[0]!, ...proof(regionIndex, "receipts")];
       expect(path).toHaveLength(LANES_PROOF_NODES);
       const index = lanesPathIndex({ regionIndex, slotIndex: 0 });
       expect(verifyMerkleProof({ leaf, index, proof: path, root: appHash })).toBe(true);

@@ -21,6 +21,7 @@ import {
 } from "../../../services/wire/committee-order.ts";
 import { Genesis } from "../../../services/wire/genesis.ts";
 import type { Header } from "../../../services/wire/header.ts";
+import type { Policy } from "../../../services/wire/policy.ts";
 import {
   type DeviceAlgorithm,
   type DeviceKey,
@@ -144,6 +145,16 @@ export function sampleBill(): Bill {
 }
 
 export const sequencerSecretKey = seedOf("sequencer");
+
+export function samplePolicy(): Policy {
+  return {
+    fromSlot: 1_888_896 as Slot,
+    mechanism: "uniform-price",
+    retailUcPerWh: 30_000,
+    feedInUcPerWh: -8_000,
+    lawHash: seedOf("law"),
+  };
+}
 
 export function sampleHeader(): Header {
   return {

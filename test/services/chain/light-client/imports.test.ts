@@ -6,9 +6,10 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 
-const STARTS = ["verify-bill", "cometbft/verify", "cometbft/rpc-json"].map(
-  (name) => `services/chain/light-client/${name}.ts`,
-);
+const STARTS = [
+  ...["verify-bill", "verify-reading", "verify-policy", "verify-absence"],
+  ...["cometbft/verify", "cometbft/rpc-json"],
+].map((name) => `services/chain/light-client/${name}.ts`);
 const ALLOWED = /^services\/(primitives|wire|crypto|chain\/light-client)\//;
 
 /** Imports that are left after types are erased. */
