@@ -25,7 +25,7 @@ const slot = fixture.slotAtIndex(0);
 /** A draft in which the slot's report of each region is on the chain. */
 function reported(): Draft {
   const draft = createDraft(state);
-  const prng = createPrng("slot step");
+  const prng = createPrng("slot step 1");
   for (const regionIndex of [0, 1, 2]) {
     const bytes = randomReport(fixture, prng, { regionIndex, slotIndex: 0 });
     const { reportBytes } = decodeReportTransaction(bytes);
