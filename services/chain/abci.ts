@@ -12,7 +12,8 @@
  * 6. `commit` MUST return every change since the last commit; ordering MUST persist them in one
  *    synced batch before it goes on. Called once for each `finalizeBlock`.
  * 7. A block without transactions MUST leave the app hash unchanged unless its time makes
- *    something due.
+ *    something due, or the application has work left over from earlier blocks; and a run of such
+ *    blocks at one time MUST come to an end of that work, since ordering makes them until it does.
  * 8. Ordering MUST NOT make or execute a block of another version than `info().nextVersion`, nor
  *    any where the application does not know that version: it stops before it (`upgrade_required`).
  */
