@@ -12,16 +12,22 @@ import { COUNTER } from "../../../services/chain/lane-columns.ts";
 import { openRecord, sealRecord } from "../../../services/chain/sealed-record.ts";
 import { laneKey, slotKey } from "../../../services/chain/store-keys.ts";
 import { VERSIONS, type VersionTable } from "../../../services/chain/versions.ts";
+import { signEd25519 } from "../../../services/crypto/ed25519.ts";
 import { type AuditRules, auditDirectory } from "../../../services/node/audit.ts";
+import {
+  decodeSignedHeader,
+  encodeSignedHeader,
+} from "../../../services/ordering/embedded/block.ts";
 import { openBlockStore } from "../../../services/ordering/embedded/block-store.ts";
 import { startEmbeddedChain } from "../../../services/ordering/embedded/chain.ts";
-import { applicationKey } from "../../../services/ordering/embedded/keys.ts";
+import { applicationKey, headerKey } from "../../../services/ordering/embedded/keys.ts";
 import {
   openSealedLevel,
   type SealedLevel,
 } from "../../../services/ordering/embedded/sealed-level.ts";
 import { ManualClock } from "../../../services/primitives/clock.ts";
 import { createPrng } from "../../../services/primitives/prng.ts";
+import { headerSignedBytes } from "../../../services/wire/header.ts";
 import { type Poison, poisonedExecutor } from "../../support/poisoned-executor.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { randomReport, threeRegions } from "../chain/workload.ts";
@@ -120,6 +126,23 @@ test.each<[string, (level: SealedLevel) => Promise<void>]>([
   await level.close();
   const { divergence } = await audit(directory, { versions, executor: poisonedExecutor(bug) });
   expect(divergence).toMatchObject({ region: "west" });
+});
+
+test("a header of the version before is found", async () => {
+  const directory = temporaryDirectory();
+  cpSync(repaired, directory, { recursive: true });
+  const level = await openSealedLevel(join(directory, "chain"));
+  const key = headerKey(15);
+  const { header } = decodeSignedHeader((await level.get(key))!);
+  const older = { ...header, chainVersion: 1 };
+  const message = headerSignedBytes(older);
+  const signature = signEd25519({ message, secretKey: fixture.sequencerSecret });
+  await level.write([{ key, value: encodeSignedHeader({ header: older, signature }) }]);
+  await level.close();
+  const { divergence } = await audit(directory, { versions, executor: poisonedExecutor(bug) });
+  expect(divergence).toMatchObject({
+    ...{ block: 15, field: "header.chainVersion", stored: "1", computed: "2" },
+  });
 });
 
 /** East's record of slot 2, as west's. */

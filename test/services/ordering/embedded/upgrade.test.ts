@@ -20,6 +20,7 @@ import {
 import { ManualClock } from "../../../../services/primitives/clock.ts";
 import { headerHash } from "../../../../services/wire/header.ts";
 import { createMarketFixture } from "../../../support/market-fixture.ts";
+import { poisonedExecutor } from "../../../support/poisoned-executor.ts";
 import { temporaryDirectory } from "../../../support/temporary-directory.ts";
 
 const fixture = createMarketFixture({
@@ -157,3 +158,42 @@ test.each([1, 3])(
     });
   },
 );
+
+test("a released lane finishes catching up over blocks that nobody asked for", async () => {
+  const pair = createMarketFixture({
+    label: "catch up",
+    regions: [
+      { id: "east", limits: [undefined] },
+      { id: "west", limits: [undefined] },
+    ],
+  });
+  const slow: VersionTable = new Map([[1, { ...FIRST, catchUpSlotsPerBlockMax: 2 }]]);
+  let poisoned = true;
+  const executor = poisonedExecutor(({ regionIndex }) => poisoned && regionIndex === 1);
+  const store = await openBlockStore({ directory: join(temporaryDirectory(), "chain") });
+  const chain = await startEmbeddedChain({
+    genesis: pair.genesis,
+    createApplication: (stored) =>
+      createApplication({ genesis: pair.genesis, stored, executor, versions: slow }),
+    store,
+    sequencerSecretKey: pair.sequencerSecret,
+    clock: new ManualClock(pair.slotEndS(40)),
+  });
+  open.push({ chain, store });
+  for (let slotIndex = 0; slotIndex < 7; slotIndex++) {
+    for (const regionIndex of [0, 1]) {
+      const energy = { importWh: [1], exportWh: [0] };
+      await chain.writer.submit(pair.reportTransaction({ regionIndex, slotIndex, ...energy }));
+    }
+  }
+  expect(chain.reader.head()).toMatchObject({ clearedSlots: 7, lanesOut: [{ clearedSlots: 0 }] });
+  poisoned = false;
+  const act = { kind: "release", regionIndex: 1 } as const;
+  const { height } = await chain.writer.submit(pair.committeeTransaction({ act, sequence: 1 }));
+  await expect.poll(() => chain.reader.head().lanesOut).toEqual([]);
+  // 2, 2, 2 and 1 slots, and a header that proves the last ones.
+  await expect.poll(() => chain.reader.head().height).toBe(height + 4);
+  const last = pair.slotAtIndex(6);
+  const proof = await chain.reader.billProof({ regionIndex: 1, slot: last, leafIndex: 0 });
+  expect(proof?.header.height).toBe(height + 4);
+});
