@@ -11,7 +11,14 @@ import { createApplication, type MarketApplication } from "../chain/application.
 import { wholeRecords } from "../chain/change-records.ts";
 import type { LaneExecutor } from "../chain/lane-executor.ts";
 import { type Difference, recordDifference, valueDifference } from "../chain/record-difference.ts";
-import { entryOf, HEAD_KEY, isStateKey, placeOfKey, STATE_KEYS } from "../chain/store-keys.ts";
+import {
+  changeOf,
+  entryOf,
+  HEAD_KEY,
+  isStateKey,
+  placeOfKey,
+  STATE_KEYS,
+} from "../chain/store-keys.ts";
 import type { VersionTable } from "../chain/versions.ts";
 import { type BlockStore, inspectBlockStore } from "../ordering/embedded/block-store.ts";
 import { corrupt } from "../ordering/embedded/store-errors.ts";
@@ -275,16 +282,21 @@ class Auditor {
     }
   }
 
-  /** A change that does not fit its record is a finding; so is one that somebody made up. */
+  /** A record whose changes do not fit it is a finding: named by its field where it shows one. */
   #wholeOrRefuse(block: number, records: ReadonlyMap<string, Uint8Array>) {
     try {
       return wholeRecords(records);
     } catch (failure) {
       if (!(failure instanceof GridError) || failure.code !== "database_corrupt") throw failure;
       const { what: record } = (failure as GridError<"database_corrupt">).facts;
+      const key = changeOf(record)?.key ?? record;
+      const at = { block, region: this.#regionOf(key) };
+      const stored = records.get(key) ?? null;
+      const computed = this.#state.get(key) ?? null;
+      const base = recordDifference(this.#genesis, { key, stored, computed });
+      refuse({ ...at, record: key }, base);
       const difference = { field: "(whole record)", stored: failure.message };
-      const computed = "a change of the record before it";
-      throw new Diverged({ block, region: null, record, ...difference, computed });
+      throw new Diverged({ ...at, record, ...difference, computed: "a change that fits" });
     }
   }
 

@@ -7,12 +7,14 @@ import { benchBroker } from "./broker.ts";
 import { benchChain } from "./chain.ts";
 import { benchMarket } from "./market.ts";
 import { benchOracle } from "./oracle.ts";
+import { benchRestart } from "./restart.ts";
 
 const BENCHES: ReadonlyMap<string, () => Promise<object>> = new Map([
   ["market", benchMarket],
   ["chain", benchChain],
   ["broker", benchBroker],
   ["oracle", benchOracle],
+  ["restart", () => benchRestart()],
 ]);
 
 const name = process.argv[2];
