@@ -45,7 +45,12 @@ import {
   RESPONSES,
   responseKey,
 } from "./keys.ts";
-import { type Change, openSealedLevel, type SealedLevel } from "./sealed-level.ts";
+import {
+  type Change,
+  type OpenDatabase,
+  openSealedLevel,
+  type SealedLevel,
+} from "./sealed-level.ts";
 import { corrupt } from "./store-errors.ts";
 
 const FORMAT = 1;
@@ -63,8 +68,14 @@ export type OwnKeyRange = { readonly gte: string; readonly lt: string };
  *
  * @throws GridError database_locked, database_corrupt, permission_denied or disk_full
  */
-export async function openBlockStore({ directory }: { directory: string }): Promise<BlockStore> {
-  const level = await openSealedLevel(directory);
+export async function openBlockStore({
+  directory,
+  ...opening
+}: {
+  readonly directory: string;
+  readonly openDatabase?: OpenDatabase; // default: LevelDB in the directory
+}): Promise<BlockStore> {
+  const level = await openSealedLevel(directory, opening);
   const store = new BlockStore(level);
   try {
     await store.load();
