@@ -18,6 +18,7 @@ import { admissionRoot, memberAt } from "./admission.ts";
 import { createCertificateCheck } from "./certificates.ts";
 import { readForward } from "./forward-book.ts";
 import { clearedSlots, laneView, reportedSlots } from "./lane.ts";
+import { type LaneExecutor, sequentialExecutor } from "./lane-executor.ts";
 import { createRules, type Rules } from "./rules.ts";
 import { type ChainState, genesisState } from "./state.ts";
 import { type Applied, applyBlock } from "./state-transition.ts";
@@ -34,14 +35,17 @@ export type MarketApplication = Application & {
 
 /**
  * @param stored - all records whose key is a state key (`store-keys.ts`); others are ignored
+ * @param executor - who runs the lanes; the default runs them one after another
  * @throws GridError database_corrupt, genesis_mismatch, or config_invalid for keys in genesis
  */
 export function createApplication({
   genesis,
   stored,
+  executor = sequentialExecutor,
 }: {
   genesis: Genesis;
   stored: ReadonlyMap<string, Uint8Array>;
+  executor?: LaneExecutor;
 }): MarketApplication {
   const rules = createRules(genesis);
   const certifies = createCertificateCheck(rules);
@@ -73,7 +77,7 @@ export function createApplication({
     },
     finalizeBlock(block): Finalized {
       finalized = null; // a block that fails must not leave an earlier one to commit
-      const applied = applyBlock({ rules, certifies, state: committed, block });
+      const applied = applyBlock({ rules, certifies, executor, state: committed, block });
       finalized = applied;
       const { results, slotRecords, state } = applied;
       return { results, appHash: state.appHash, slotRecords };

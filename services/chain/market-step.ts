@@ -1,6 +1,6 @@
 /**
- * The market step between the two phases: all regions under the uniform price clear together over
- * the lines. The only step that sees more than one lane.
+ * The market step between the two phases: all regions under the uniform price that take part in the
+ * slot clear together over the lines between them. The only step that sees more than one lane.
  *
  * A line offers what forward flows have left of it, and what they free by running against it.
  *
@@ -15,52 +15,66 @@ import type { MicroCents } from "../primitives/units.ts";
 import { membersFirst } from "../settlement/book.ts";
 import { type LineTotals, NO_LINES } from "../settlement/slot.ts";
 import type { LineFlow } from "../wire/slot-record.ts";
-import type { MarketAnswer, Offer } from "./lane-phases.ts";
-import type { Rules } from "./rules.ts";
+import type { Brought } from "./lane-executor.ts";
+import type { MarketAnswer } from "./lane-phases.ts";
+import { type MarketRules, marketRules, type Rules } from "./rules.ts";
 
-/** One answer per region; null for a region without a book. */
+/** One answer for each of `brought`; null for a region without a book. */
 export function clearMarket(
   rules: Rules,
-  offers: readonly Offer[],
+  brought: readonly Brought[],
 ): readonly (MarketAnswer | null)[] {
-  const { regionOfNode } = rules.market;
-  const answers: (MarketAnswer | null)[] = offers.map(() => null);
-  if (regionOfNode.length === 0) return answers;
-  const lines = linesLeft(rules, offers);
+  const market = marketOf(rules, brought);
+  const { regionOfNode } = market;
+  if (regionOfNode.length === 0) return brought.map(() => null);
+  const byRegion = new Map(brought.map((part) => [part.regionIndex, part]));
+  const lines = linesLeft(rules, market, brought);
   const regions = regionOfNode.map((r) => {
-    const book = offers[r]!.book;
-    assert(book !== null, "a region of the market brings a book");
-    return book.orders;
+    const orders = byRegion.get(r)!.orders;
+    assert(orders !== null, "a region of the market brings a book");
+    return orders;
   });
   const coupling = couple({ regions, lines });
   assert(checkWitness({ regions, lines, coupling }) === null, "a clearing passes its witness");
   const fills = regions.map((orders, node) =>
     membersFirst(orders, coupling.clearings[node]!.fillWh),
   );
-  const totals = lineTotals(rules, coupling);
+  const totals = lineTotals(market, coupling);
+  const answers = new Map<number, MarketAnswer>();
   regionOfNode.forEach((r, node) => {
     const clearing = coupling.clearings[node]!;
-    answers[r] = {
+    answers.set(r, {
       priceLowUcPerWh: clearing.priceLowUcPerWh,
       priceHighUcPerWh: clearing.priceHighUcPerWh,
       priceUcPerWh: clearing.priceUcPerWh,
       fillWh: fills[node]!,
       lines: totals[node]!,
-      flows: regionFlows(rules, coupling, r),
-    };
+      flows: regionFlows(rules, market, { coupling, regionIndex: r }),
+    });
   });
-  return answers;
+  return brought.map(({ regionIndex }) => answers.get(regionIndex) ?? null);
+}
+
+/** The market of those who take part. */
+function marketOf(rules: Rules, brought: readonly Brought[]): MarketRules {
+  if (brought.length === rules.regions.length) return rules.market;
+  const present = new Set(brought.map(({ regionIndex }) => regionIndex));
+  return marketRules(rules.genesis, (r) => present.has(r));
 }
 
 /** The market's lines with the room that forward flows leave: less their own, plus the twin's. */
-function linesLeft({ genesis, market, forward }: Rules, offers: readonly Offer[]): readonly Line[] {
+function linesLeft(
+  { genesis, forward }: Rules,
+  market: MarketRules,
+  brought: readonly Brought[],
+): readonly Line[] {
   const forwardWh = new Float64Array(genesis.lines.length);
-  for (const { held } of offers) {
+  for (const { held } of brought) {
     // A line's flow stands in the lanes at both ends, as the same number.
     for (const { lineIndex, energyWh } of held?.flows ?? []) forwardWh[lineIndex] = energyWh;
   }
   return market.lines.map((line, l) => {
-    const lineIndex = forward.genesisLine[l]!;
+    const lineIndex = market.genesisLine[l]!;
     const twin = forward.twin[lineIndex]!;
     const freedWh = twin < 0 ? 0 : forwardWh[twin]!;
     return { ...line, capacityWh: line.capacityWh - forwardWh[lineIndex]! + freedWh };
@@ -68,7 +82,7 @@ function linesLeft({ genesis, market, forward }: Rules, offers: readonly Offer[]
 }
 
 /** By node: what its lines brought and took, with the money of those that end in it. */
-function lineTotals({ market }: Rules, coupling: Coupling): readonly LineTotals[] {
+function lineTotals(market: MarketRules, coupling: Coupling): readonly LineTotals[] {
   const totals = market.regionOfNode.map(() => ({ ...NO_LINES }));
   market.lines.forEach((line, l) => {
     const flowWh = coupling.flowWh[l]!;
@@ -82,9 +96,13 @@ function lineTotals({ market }: Rules, coupling: Coupling): readonly LineTotals[
 }
 
 /** Of all genesis lines that touch the region; lines outside the market carry nothing. */
-function regionFlows(rules: Rules, coupling: Coupling, regionIndex: number): LineFlow[] {
+function regionFlows(
+  rules: Rules,
+  market: MarketRules,
+  { coupling, regionIndex }: { readonly coupling: Coupling; readonly regionIndex: number },
+): LineFlow[] {
   return rules.regions[regionIndex]!.touchingLines.map((lineIndex) => {
-    const l = rules.market.lineOfGenesis[lineIndex]!;
+    const l = market.lineOfGenesis[lineIndex]!;
     const energyWh = l < 0 ? 0 : coupling.flowWh[l]!;
     const rentUc = (l < 0 ? 0n : coupling.rentUc[l]!) as MicroCents;
     return { lineIndex, energyWh, rentUc };

@@ -36,6 +36,7 @@ export type MarketRules = {
   readonly regionOfNode: readonly number[];
   readonly lines: readonly Line[]; // between nodes
   readonly lineOfGenesis: Int32Array; // genesis line -> position in `lines`, -1: not in the market
+  readonly genesisLine: readonly number[]; // position in `lines` -> genesis line
 };
 
 /** The forward market: all regions are nodes, by index; the coupled market's lines join them. */
@@ -52,6 +53,7 @@ export type Rules = {
   readonly genesisHash: Uint8Array;
   readonly firstSlot: Slot; // starts at genesis time
   readonly regions: readonly RegionRules[];
+  readonly indexOfRegion: ReadonlyMap<string, number>; // by id
   readonly market: MarketRules;
   readonly forward: ForwardRules;
   readonly retailer: RetailerPrices;
@@ -83,6 +85,7 @@ export function createRules(genesis: Genesis): Rules {
       }),
       lineCapacities: capacitiesAt(market, market.regionOfNode.indexOf(r)),
     })),
+    indexOfRegion: new Map(genesis.regions.map(({ id }, r) => [id, r])),
     market,
     forward: forwardRules(genesis, market),
     retailer: { retailUcPerWh: genesis.retailUcPerWh, feedInUcPerWh: genesis.feedInUcPerWh },
@@ -95,9 +98,13 @@ export function createRules(genesis: Genesis): Rules {
   };
 }
 
-function marketRules(genesis: Genesis): MarketRules {
+/** The market of the regions for which `takesPart` holds: lines to the others carry nothing. */
+export function marketRules(
+  genesis: Genesis,
+  takesPart: (regionIndex: number) => boolean = () => true,
+): MarketRules {
   const regionOfNode = genesis.regions.flatMap((region, r) =>
-    region.mechanism === "uniform-price" ? [r] : [],
+    region.mechanism === "uniform-price" && takesPart(r) ? [r] : [],
   );
   const nodeOf = new Map(regionOfNode.map((r, node) => [genesis.regions[r]!.id, node]));
   const lines: Line[] = [];
@@ -111,12 +118,12 @@ function marketRules(genesis: Genesis): MarketRules {
     lineOfGenesis[l] = lines.length;
     lines.push({ id, from, to, capacityWh, feeUcPerWh });
   });
-  return { regionOfNode, lines, lineOfGenesis };
+  const genesisLine = genesis.lines.flatMap((_, l) => (lineOfGenesis[l]! < 0 ? [] : [l]));
+  return { regionOfNode, lines, lineOfGenesis, genesisLine };
 }
 
 function forwardRules(genesis: Genesis, market: MarketRules): ForwardRules {
-  const { regionOfNode, lineOfGenesis } = market;
-  const genesisLine = genesis.lines.flatMap((_, l) => (lineOfGenesis[l]! < 0 ? [] : [l]));
+  const { regionOfNode, genesisLine } = market;
   const lines = market.lines.map((line) => {
     return { ...line, from: regionOfNode[line.from]!, to: regionOfNode[line.to]! };
   });

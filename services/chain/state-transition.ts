@@ -3,15 +3,12 @@
  *
  *   gates       every slot whose gate has closed: its forward auction, over all lanes
  *   admission   each transaction in order: judged, then its effect on the draft
- *   due slots   every slot that all regions have reported, in order:
- *     phase 1   each lane: limits due, report -> offer           (lanes on their own)
- *     market    prices, flows and fills over all lanes           (barrier)
- *     phase 2   each lane: bills, balances, record               (lanes on their own)
+ *   due slots   every slot that all regions have reported, in order (`slot-step.ts`)
  *   roots       of what was written; then the app hash
  *
- * This executor runs lanes one after another and is the specification of any other. Same state and
- * same block give the same bytes; a block without transactions changes no root unless its time has
- * reached the gate of a slot with orders.
+ * What lanes do on their own goes to the executor (`lane-executor.ts`), which cannot be seen in a
+ * result: same state and same block give the same bytes. A block without transactions changes no
+ * root unless its time has reached the gate of a slot with orders.
  */
 import { assert } from "../primitives/errors.ts";
 import type { Slot, UnixSeconds } from "../primitives/units.ts";
@@ -22,13 +19,11 @@ import type { CertificateCheck } from "./certificates.ts";
 import { encodeForward } from "./forward-state.ts";
 import { holdForwardAuctions } from "./forward-step.ts";
 import { clearedSlots, encodeLane, type Lane, reportedSlots, withReport } from "./lane.ts";
-import { closeSlot, openSlot } from "./lane-phases.ts";
-import { laneStateRoot } from "./lane-root.ts";
-import { clearMarket } from "./market-step.ts";
+import { type LaneExecutor, laneError, type RootedLane, valuesOf } from "./lane-executor.ts";
 import { encodeReceiptsPath } from "./proofs.ts";
-import { growHistory, type HistoryGrowth } from "./receipts-history.ts";
 import type { LaneRoots } from "./roots.ts";
 import type { Rules } from "./rules.ts";
+import { clearSlot } from "./slot-step.ts";
 import { type ChainState, createDraft, type Draft, stateTree } from "./state.ts";
 import { admissionKey, forwardKey, laneKey, pendingKey, proofKey, slotKey } from "./store-keys.ts";
 import { encodePending } from "./stored-state.ts";
@@ -46,10 +41,11 @@ export type Applied = {
 export function applyBlock(parts: {
   readonly rules: Rules;
   readonly certifies: CertificateCheck;
+  readonly executor: LaneExecutor;
   readonly state: ChainState;
   readonly block: Block;
 }): Applied {
-  const { rules, certifies, state, block } = parts;
+  const { rules, certifies, executor, state, block } = parts;
   assert(block.height === state.height + 1, "blocks come in order");
   assert(state.height === 0 || block.timeS >= state.timeS, "a block's time never falls");
   const draft = createDraft(state);
@@ -61,10 +57,10 @@ export function applyBlock(parts: {
     if (verdict.effect !== null) execute(rules, draft, verdict.effect, timeS);
     return verdict.result;
   });
-  const slotRecords = clearDueSlots(rules, draft, block.height);
+  const slotRecords = clearDueSlots({ rules, executor, draft, height: block.height });
   draft.sealForward();
-  const growths = growHistories(draft, state, slotRecords);
-  const laneRoots = rootsOf(state, draft, growths);
+  const rooted = rootLanes({ rules, executor, draft, before: state, records: slotRecords });
+  const laneRoots = rootsOf(state, rooted);
   const nonces = noncesOf(state, draft);
   const tree = stateTree(laneRoots, nonces);
   const after: ChainState = {
@@ -77,7 +73,7 @@ export function applyBlock(parts: {
   };
   const changes = () => [
     ...stateChanges(state, after, draft),
-    ...recordChanges(rules, slotRecords, growths, tree.proof),
+    ...recordChanges(rules, slotRecords, rooted, tree.proof),
   ];
   return { state: after, results, slotRecords, changes };
 }
@@ -107,65 +103,53 @@ function execute(rules: Rules, draft: Draft, effect: Effect, timeS: UnixSeconds)
 }
 
 /** All lanes clear a slot together, so they always have cleared equally many. */
-function clearDueSlots(rules: Rules, draft: Draft, height: number): SlotRecord[] {
+function clearDueSlots(parts: {
+  readonly rules: Rules;
+  readonly executor: LaneExecutor;
+  readonly draft: Draft;
+  readonly height: number;
+}): SlotRecord[] {
+  const { rules, draft } = parts;
   const regions = rules.regions.map((_, r) => r);
   const reported = Math.min(...regions.map((r) => reportedSlots(draft.lane(r))));
   const records: SlotRecord[] = [];
   for (let cleared = clearedSlots(draft.lane(0)); cleared < reported; cleared++) {
     const slot = (rules.firstSlot + cleared) as Slot;
-    const offers = regions.map((r) => {
-      const held = draft.forward(r).held(slot);
-      return openSlot({ rules, regionIndex: r, lane: draft.ownLane(r), slot, held });
-    });
-    const answers = clearMarket(rules, offers);
-    let neighboursUc = 0n;
-    for (const r of regions) {
-      const closed = closeSlot({
-        rules,
-        regionIndex: r,
-        lane: draft.ownLane(r),
-        offer: offers[r]!,
-        answer: answers[r]!,
-        height,
-      });
-      draft.setLane(r, closed.lane);
-      if (offers[r]!.held !== null) draft.ownForward(r).settle(slot);
-      records.push(closed.record);
-      neighboursUc += closed.record.neighboursUc;
-    }
-    assert(neighboursUc === 0n, "what regions owe each other sums to zero");
+    const clearing = clearSlot({ ...parts, slot, regions });
+    if ("failed" in clearing) throw laneError(clearing.failed[0]!);
+    records.push(...clearing.records);
   }
   return records;
 }
 
-/** Per region that cleared something: its history with the new receipts roots. */
-function growHistories(
-  draft: Draft,
-  before: ChainState,
-  records: readonly SlotRecord[],
-): ReadonlyMap<number, HistoryGrowth> {
-  const growths = new Map<number, HistoryGrowth>();
-  if (records.length === 0) return growths;
-  const grown = before.lanes.map((): Uint8Array[] => []);
-  for (const record of records) grown[record.regionIndex]!.push(record.receiptsRoot);
-  before.lanes.forEach((lane, r) => {
-    const leaves = grown[r]!;
-    const frontier = draft.ownLane(r).columns.historyFrontier;
-    growths.set(r, growHistory({ frontier, length: clearedSlots(lane), leaves }));
+/** Roots of each lane that was written, its history grown by the slots that it cleared. */
+function rootLanes(parts: {
+  readonly rules: Rules;
+  readonly executor: LaneExecutor;
+  readonly draft: Draft;
+  readonly before: ChainState;
+  readonly records: readonly SlotRecord[];
+}): ReadonlyMap<number, RootedLane> {
+  const { rules, executor, draft, before, records } = parts;
+  const leaves = before.lanes.map((): Uint8Array[] => []);
+  for (const record of records) leaves[record.regionIndex]!.push(record.receiptsRoot);
+  const jobs = [...draft.lanes()].map(([regionIndex, lane]) => ({
+    regionIndex,
+    lane,
+    historyLength: clearedSlots(before.lanes[regionIndex]!),
+    leaves: leaves[regionIndex]!,
+  }));
+  const rooted = valuesOf(executor.root({ rules, jobs }));
+  jobs.forEach(({ regionIndex }, j) => {
+    draft.ownLane(regionIndex).columns.historyFrontier.set(rooted[j]!.frontier);
   });
-  return growths;
+  return new Map(jobs.map(({ regionIndex }, j) => [regionIndex, rooted[j]!]));
 }
 
-function rootsOf(
-  before: ChainState,
-  draft: Draft,
-  growths: ReadonlyMap<number, HistoryGrowth>,
-): LaneRoots[] {
-  const written = draft.lanes();
+function rootsOf(before: ChainState, rooted: ReadonlyMap<number, RootedLane>): LaneRoots[] {
   return before.laneRoots.map((roots, r) => {
-    const lane = written.get(r);
-    if (lane === undefined) return roots;
-    return { state: laneStateRoot(lane), receipts: growths.get(r)?.root ?? roots.receipts };
+    const lane = rooted.get(r);
+    return lane === undefined ? roots : { state: lane.stateRoot, receipts: lane.receiptsRoot };
   });
 }
 
@@ -208,16 +192,16 @@ function pendingChanges(regionIndex: number, before: Lane, after: Lane): StoreCh
 function recordChanges(
   rules: Rules,
   records: readonly SlotRecord[],
-  growths: ReadonlyMap<number, HistoryGrowth>,
+  rooted: ReadonlyMap<number, RootedLane>,
   proof: (regionIndex: number) => Uint8Array[],
 ): StoreChange[] {
-  const proofs = new Map([...growths.keys()].map((r) => [r, proof(r)]));
+  const proofs = new Map(records.map(({ regionIndex: r }) => [r, proof(r)]));
   const used = new Map<number, number>(); // slots of the region met so far in this block
   return records.flatMap((record) => {
     const { regionIndex, slot } = record;
     const at = used.get(regionIndex) ?? 0;
     used.set(regionIndex, at + 1);
-    const path = growths.get(regionIndex)!.paths[at]!;
+    const path = rooted.get(regionIndex)!.paths[at]!;
     const slotIndex = slot - rules.firstSlot;
     const nodes = [...path, ...proofs.get(regionIndex)!];
     return [
