@@ -14,14 +14,13 @@ export function systemClock({
   readonly readMs?: () => number; // the machine's clock, unix milliseconds
 }): Clock {
   let latestMs = readMs();
+  let previousMs = latestMs;
   return {
     nowS: () => {
       const nowMs = readMs();
-      if (nowMs < latestMs - 1000) {
-        onStepBack((latestMs - nowMs) / 1000);
-        latestMs -= 1000; // let time creep on until the machine's clock has caught up
-      }
-      latestMs = Math.max(latestMs, nowMs);
+      if (nowMs < previousMs - 1000) onStepBack((previousMs - nowMs) / 1000);
+      previousMs = nowMs;
+      latestMs = Math.max(latestMs, nowMs); // stands until the machine's clock has caught up
       return unixSeconds(Math.floor(latestMs / 1000));
     },
   };

@@ -3,6 +3,7 @@
  * together as `services/node` does, on simulated disks and a simulated machine clock. It can be
  * killed at any step; what fails it must be a disk that fails, or it is a bug.
  */
+import type { Level } from "level";
 import { createApplication, type MarketApplication } from "../../services/chain/application.ts";
 import type { LaneExecutor } from "../../services/chain/lane-executor.ts";
 import { systemClock } from "../../services/node/clocks.ts";
@@ -35,6 +36,8 @@ export type Mutation = {
   readonly oracleStore?: (store: OracleStore) => OracleStore;
   readonly blockStore?: (store: BlockStore) => BlockStore;
   readonly application?: (application: MarketApplication) => MarketApplication;
+  readonly chainLevel?: (level: Level<string, Uint8Array>) => Level<string, Uint8Array>;
+  readonly journalLevel?: (level: Level<string, Uint8Array>) => Level<string, Uint8Array>;
 };
 
 export type NodeParts = {
@@ -150,7 +153,10 @@ export class MarketNode {
     const isAlive = () => life === this.#life;
     let store = await openBlockStore({
       directory: "chain",
-      openDatabase: () => openSimulatedLevel(this.chainDisk),
+      openDatabase: async () => {
+        const level = await openSimulatedLevel(this.chainDisk);
+        return mutation.chainLevel?.(level) ?? level;
+      },
     });
     let oracleStore = await openOracleStore({
       directory: "oracle",

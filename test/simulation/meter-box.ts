@@ -12,6 +12,7 @@ import { toHex } from "../../services/primitives/bytes.ts";
 import { GridError } from "../../services/primitives/errors.ts";
 import type { BoxOfMeters, Community } from "./community.ts";
 import { type Cut, Disk } from "./disk.ts";
+import type { Mutation } from "./market-node.ts";
 import type { Network } from "./network.ts";
 import { openSimulatedLevel } from "./simulated-level.ts";
 import type { World } from "./world.ts";
@@ -66,7 +67,7 @@ export class MeterBox {
   }
 
   async #run(life: number): Promise<void> {
-    const { world, network, box, community, source, number, jitterS } = this.#parts;
+    const { world, network, box, community, source, number, jitterS, mutation } = this.#parts;
     const isAlive = () => life === this.#life;
     const fleet: Fleet = await startFleet({
       devices: box.devices,
@@ -93,7 +94,10 @@ export class MeterBox {
             if (isAlive()) run();
           }),
       },
-      openDatabase: () => openSimulatedLevel(this.disk),
+      openDatabase: async () => {
+        const level = await openSimulatedLevel(this.disk);
+        return mutation.journalLevel?.(level) ?? level;
+      },
     });
     if (!isAlive()) return;
     await fleet.done;
@@ -116,5 +120,6 @@ type Parts = {
   readonly number: number; // in its region
   readonly source: EnergySource;
   readonly jitterS: number;
+  readonly mutation: Mutation;
   readonly onViolation: (where: string, failure: unknown) => void;
 };

@@ -94,6 +94,11 @@ const WEIGHTS: readonly (readonly [FaultKind, number])[] = [
   ["cloned-key", 1],
 ];
 
+export const FAULT_KINDS: readonly FaultKind[] = [
+  ...WEIGHTS.map(([kind]) => kind),
+  "poisoned-lane",
+];
+
 function drawFaults(prng: Prng, draw: Draw): Fault[] {
   const total = WEIGHTS.reduce((sum, [, weight]) => sum + weight, 0);
   return Array.from({ length: 2 + prng.below(6) }, (_, i) => {

@@ -89,7 +89,7 @@ class Run {
       ...{ world, community, actions, onAnswer, onViolation },
       node: this.#node,
     });
-    this.#boxes = this.#makeBoxes(truth, onViolation);
+    this.#boxes = this.#makeBoxes(truth, { mutation, onViolation });
     this.#faults = new Faults({
       ...{ world, plan, community, truth, network: this.#network, node: this.#node },
       ...{ boxes: this.#boxes, auditor: this.#auditor },
@@ -171,14 +171,17 @@ class Run {
 
   #makeBoxes(
     truth: Truth,
-    onViolation: (where: string, failure: unknown) => void,
+    parts: {
+      readonly mutation: Mutation;
+      readonly onViolation: (where: string, failure: unknown) => void;
+    },
   ): readonly (readonly MeterBox[])[] {
     const jitter = createPrng(`gridlane/simulation/jitter/${this.#plan.seed}`);
     return this.#community.boxes.map((boxes, region) =>
       boxes.map((box, number) => {
         const made = new MeterBox({
           ...{ world: this.#world, network: this.#network, community: this.#community },
-          ...{ box, number, source: truth.source(), onViolation },
+          ...{ box, number, source: truth.source(), ...parts },
           jitterS: jitter.below(90),
         });
         made.rules.push(...this.#lies(region, number));

@@ -82,7 +82,7 @@ export class Auditor {
 
   /** Reads every block the node has beyond the last one seen. One call at a time. */
   follow(node: Running): Promise<void> {
-    this.#isReading = this.#isReading.then(() => this.#follow(node));
+    this.#isReading = this.#isReading.catch(() => {}).then(() => this.#follow(node));
     return this.#isReading;
   }
 
