@@ -85,12 +85,13 @@ export class Disk {
     this.#log.push(batch);
     if (this.#sprung("cut")) return never();
     if (this.#sprung("full")) this.#fill();
+    const fails = this.#isFull;
     return new Promise((resolve, reject) => {
       const doneMs = Math.max(this.#world.nowMs, this.#lastDoneMs) + (sync ? SYNC_MS : APPEND_MS);
       this.#lastDoneMs = doneMs;
       this.#world.at(doneMs, () => {
         if (life !== this.#life) return;
-        if (this.#isFull || this.#hasFailed) {
+        if (fails || this.#hasFailed) {
           this.#hasFailed = true;
           reject(ioError(`${this.name}/000003.log: No space left on device`));
           return;

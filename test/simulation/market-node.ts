@@ -51,7 +51,7 @@ export type NodeParts = {
   readonly onDown: () => void;
   readonly onViolation: (where: string, failure: unknown) => void;
   readonly mutation: Mutation;
-  readonly executor: LaneExecutor | undefined;
+  readonly executor: LaneExecutor;
 };
 
 export type Running = {
@@ -173,11 +173,7 @@ export class MarketNode {
     const chain = await startEmbeddedChain({
       genesis,
       createApplication: (stored) => {
-        const application = createApplication({
-          genesis,
-          stored,
-          ...(executor === undefined ? {} : { executor }),
-        });
+        const application = createApplication({ genesis, stored, executor });
         return mutation.application?.(application) ?? application;
       },
       store,

@@ -3,6 +3,7 @@
  * first thing that is wrong ends it.
  */
 import type { FaultRule } from "../../firmware-sim/fault-injector.ts";
+import { sequentialExecutor } from "../../services/chain/lane-executor.ts";
 import { ed25519PublicKey } from "../../services/crypto/ed25519.ts";
 import { toHex } from "../../services/primitives/bytes.ts";
 import { InvariantError } from "../../services/primitives/errors.ts";
@@ -22,6 +23,7 @@ import { MarketNode, type Mutation, type Running } from "./market-node.ts";
 import { MeterBox } from "./meter-box.ts";
 import { Network } from "./network.ts";
 import type { Plan } from "./plan.ts";
+import { poisonedExecutor } from "./poison.ts";
 import { Wallets } from "./wallets.ts";
 import { World } from "./world.ts";
 
@@ -69,9 +71,10 @@ class Run {
     this.#network = new Network(this.#world, { ingest: () => this.#ingest() });
     const onViolation = (where: string, failure: unknown) => this.#violate(told(where, failure));
     const [world, community] = [this.#world, this.#community];
+    const poisons = plan.faults.filter((fault) => fault.kind === "poisoned-lane");
     this.#node = new MarketNode({
       ...{ world, community, mutation, onViolation },
-      executor: undefined,
+      executor: poisonedExecutor(sequentialExecutor, poisons),
       publishReceipt: (topic, payload) => {
         this.#auditor.readings.answer(topic, payload);
         this.#network.publishReceipt(topic, payload);
@@ -202,7 +205,7 @@ class Run {
 
   #violate(what: string): void {
     if (this.#violation !== null) return;
-    const atS = this.#world.nowMs / 1000 - GENESIS_S;
+    const atS = Math.floor(this.#world.nowMs / 1000) - GENESIS_S;
     this.#violation = { atS, what };
     this.#world.note(`VIOLATION ${what}`);
   }

@@ -1,7 +1,7 @@
 /**
- * The independent auditor: follows the chain block by block as the node has stored it, keeps its own
- * accounts, and compares with the plan's truth after every slot. It believes the wire formats and
- * nothing of execution: law, delivery, bills and sums are written down a second time beside it.
+ * The independent auditor: follows the chain block by block as the node has stored it, keeps its
+ * own accounts, and compares with the plan's truth after every slot. It believes the wire formats
+ * and nothing of execution: law, delivery, bills and sums are written down a second time here.
  *
  * It outlives every crash of the node, so what it has seen once must be there ever after.
  */

@@ -13,7 +13,6 @@ import { openReceipt } from "../../../services/wire/receipt.ts";
 import { READING_CODE, readingCodeName } from "../../../services/wire/refusals.ts";
 import { receiptTopic } from "../../../services/wire/topics.ts";
 import { type Community, GENESIS_SLOT, SLOT_S, type Truth } from "../community.ts";
-import { sum } from "./shares.ts";
 
 export type MeterName = { readonly region: number; readonly meter: number };
 type Taken = { readonly boot: number; readonly seq: number; readonly endSlot: number };
@@ -95,8 +94,8 @@ export class Readings {
     const { code } = receipt;
     const earlier = answers.get(READING_CODE.accepted);
     if (earlier !== undefined && !bytesEqual(earlier, bytes)) {
-      const what = `${this.#name(arrived)} was taken, and is answered ${readingCodeName(code)} later`;
-      this.#violate(what);
+      const later = readingCodeName(code);
+      this.#violate(`${this.#name(arrived)} was taken, and is answered ${later} later`);
       return;
     }
     answers.set(code, bytes);
@@ -229,11 +228,7 @@ function isLater(a: { boot: number; seq: number }, b: { boot: number; seq: numbe
   return a.boot > b.boot || (a.boot === b.boot && a.seq > b.seq);
 }
 
+/** The index-th of even parts that sum to the total, the first ones larger by one. */
 function part(total: number, parts: number, index: number): number {
-  const shares = Array.from({ length: parts }, (_, i) =>
-    Math.floor((total + parts - 1 - i) / parts),
-  );
-  // floor((total + parts - 1 - i) / parts) for i = 0.. sums to the total, largest first.
-  if (sum(shares) !== total) throw new Error("parts do not sum");
-  return shares[index]!;
+  return Math.floor((total + parts - 1 - index) / parts);
 }
