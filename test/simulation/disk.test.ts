@@ -116,7 +116,7 @@ test("answers as LevelDB does, sublevels and ranges included", async () => {
 });
 
 test("a poisoned lane fails in its slot, and the others come through", () => {
-  const lane = (regionIndex: number) => ({ value: { regionIndex, held: null, orders: null } });
+  const lane = (regionIndex: number) => ({ value: { regionIndex, held: null, curve: null } });
   const healthy: LaneExecutor = {
     ...sequentialExecutor,
     open: ({ jobs }) => ({

@@ -6,6 +6,7 @@ import type { Level } from "level";
 import type { StoreChange } from "../../services/chain/abci.ts";
 import type { MarketApplication } from "../../services/chain/application.ts";
 import type { MicroCents } from "../../services/primitives/units.ts";
+import { tableOfBills } from "../../services/wire/bill-table.ts";
 import {
   decodeSlotRecord,
   encodeSlotRecord,
@@ -59,17 +60,19 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a report's late entries are not settled",
     mutation: inRecords((record) => ({
       ...record,
-      bills: record.bills.filter((bill) => bill.kind === 0),
+      bills: tableOfBills([...record.bills].filter((bill) => bill.kind === 0)),
     })),
   },
   {
     name: "a bill is off by one micro-cent, and another one makes up for it",
     mutation: inRecords((record) => ({
       ...record,
-      bills: record.bills.map((bill, i) => {
-        const offUc = i === 0 ? 1n : i === 1 ? -1n : 0n;
-        return { ...bill, amountUc: (bill.amountUc + offUc) as MicroCents };
-      }),
+      bills: tableOfBills(
+        [...record.bills].map((bill, i) => {
+          const offUc = i === 0 ? 1n : i === 1 ? -1n : 0n;
+          return { ...bill, amountUc: (bill.amountUc + offUc) as MicroCents };
+        }),
+      ),
     })),
   },
   {

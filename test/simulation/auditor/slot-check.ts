@@ -55,7 +55,7 @@ export function checkSlot(check: SlotCheck): readonly Places[] {
 }
 
 function billsOf({ bills }: SlotRecord, kind: number): Bill[] {
-  return bills.filter((bill) => bill.kind === kind);
+  return [...bills].filter((bill) => bill.kind === kind);
 }
 
 function checkRecord({ genesis, slot, records, brought, expect }: SlotCheck, r: number): void {
@@ -245,7 +245,7 @@ function checkInstitutions(check: SlotCheck, r: number, places: Places): void {
   expect(record.treasuryUc === rentUc, () => `region ${r}: rent ${record.treasuryUc}`);
   const owed = record.neighboursUc;
   expect(owed === neighboursUc, () => `region ${r}: neighbours ${owed}, due ${neighboursUc}`);
-  const membersUc = sumUc(record.bills.map((bill) => bill.amountUc));
+  const membersUc = sumUc([...record.bills].map((bill) => bill.amountUc));
   const all = membersUc + record.retailerUc + owed + feesUc + rentUc;
   expect(all === 0n, () => `region ${r}: a slot's money sums to ${all}`);
   const forward = sum(places.at.map((place) => place.forwardSoldWh - place.forwardBoughtWh));
