@@ -7,7 +7,6 @@
  * oracle's signed receipt over these very bytes; a PUBACK alone means nothing but "on its way".
  */
 import { Socket } from "node:net";
-import { connect, type MqttClient } from "mqtt";
 import { sha256 } from "../services/crypto/hash.ts";
 import { bytesEqual, toHex } from "../services/primitives/bytes.ts";
 import { assert, GridError } from "../services/primitives/errors.ts";
@@ -18,6 +17,7 @@ import { readingTopic, receiptTopic } from "../services/wire/topics.ts";
 import type { FaultName } from "./faults.ts";
 import type { JournalRecord } from "./journal.ts";
 import type { Device } from "./provision.ts";
+import { type MqttClient, SURROUNDINGS, type Surroundings } from "./surroundings.ts";
 
 /** What waits for a receipt: a journal record, or what a fault put on the wire beside it. */
 export type Transmission = {
@@ -60,23 +60,26 @@ export type ConnectionOptions = {
   readonly timing: Timing;
   readonly prng: Prng; // jitter only
   readonly events: ConnectionEvents;
+  readonly surroundings?: Surroundings; // default: MQTT.js and the machine's timers
 };
 
 type Waiting = Transmission & { readonly hash: Uint8Array };
 
 export class Connection {
   readonly #options: ConnectionOptions;
+  readonly #surroundings: Surroundings;
   readonly #queue: Waiting[] = []; // oldest first; the first #inFlight of it are on the wire
   #inFlight = 0;
   #client: MqttClient | null = null;
   #isReady = false;
   #attempt = 0;
   #stopped = false;
-  #reconnectTimer: NodeJS.Timeout | null = null;
-  #receiptTimer: NodeJS.Timeout | null = null;
+  #reconnectTimer: (() => void) | null = null; // cancels it
+  #receiptTimer: (() => void) | null = null;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    this.#surroundings = options.surroundings ?? SURROUNDINGS;
   }
 
   get isReady(): boolean {
@@ -104,7 +107,7 @@ export class Connection {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#isReady = false;
-    if (this.#reconnectTimer !== null) clearTimeout(this.#reconnectTimer);
+    this.#reconnectTimer?.();
     this.#clearReceiptTimer();
     const client = this.#client;
     this.#client = null;
@@ -115,7 +118,7 @@ export class Connection {
   #connect(): void {
     const { device, brokerUrl, timing } = this.#options;
     const name = toHex(device.deviceId);
-    const client = connect(brokerUrl, {
+    const client = this.#surroundings.connect(brokerUrl, {
       clientId: name,
       username: name,
       password: device.password,
@@ -169,7 +172,7 @@ export class Connection {
       this.#options.events.onLink({ kind: "disconnected", reason });
     }
     if (this.#stopped) return;
-    this.#reconnectTimer = setTimeout(() => this.#connect(), this.#backoffMs());
+    this.#reconnectTimer = this.#surroundings.after(this.#backoffMs(), () => this.#connect());
   }
 
   #backoffMs(): number {
@@ -211,15 +214,15 @@ export class Connection {
   }
 
   #startReceiptTimer(): void {
-    this.#receiptTimer ??= setTimeout(() => {
+    this.#receiptTimer ??= this.#surroundings.after(this.#options.timing.receiptTimeoutMs, () => {
       this.#receiptTimer = null;
       this.#rewind();
       this.#pump();
-    }, this.#options.timing.receiptTimeoutMs);
+    });
   }
 
   #clearReceiptTimer(): void {
-    if (this.#receiptTimer !== null) clearTimeout(this.#receiptTimer);
+    this.#receiptTimer?.();
     this.#receiptTimer = null;
   }
 

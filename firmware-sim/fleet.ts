@@ -5,7 +5,6 @@
  * jitter; slots that passed in a pause are made up for. `as-fast-as-possible` needs no clock: it
  * publishes a slot, waits until each record has its receipt, and goes on.
  */
-import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../services/primitives/clock.ts";
 import { assert, GridError } from "../services/primitives/errors.ts";
 import { createPrng, type Prng } from "../services/primitives/prng.ts";
@@ -15,11 +14,12 @@ import { readingCodeName } from "../services/wire/refusals.ts";
 import type { LinkState, Timing, Transmission } from "./connection.ts";
 import { createFaultInjector, type FaultRule } from "./fault-injector.ts";
 import { type FleetStatus, FleetTally } from "./fleet-status.ts";
-import { Journal } from "./journal.ts";
+import { Journal, type OpenDatabase } from "./journal.ts";
 import { Meters, type Outgoing } from "./meters.ts";
 import type { EnergySource } from "./profiles/energy-source.ts";
 import type { Device } from "./provision.ts";
 import { checkBrokerUrl, Publisher } from "./publisher.ts";
+import { pause, SURROUNDINGS, type Surroundings } from "./surroundings.ts";
 
 export type Pace =
   | {
@@ -62,6 +62,8 @@ export type FleetOptions = {
   readonly faults?: readonly FaultRule[];
   readonly timing?: Partial<Timing>;
   readonly onEvent?: (event: FleetEvent) => void;
+  readonly surroundings?: Surroundings; // default: MQTT.js and the machine's timers
+  readonly openDatabase?: OpenDatabase; // default: LevelDB in the directory
 };
 
 /**
@@ -85,7 +87,8 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     faults.length === 0
       ? null
       : createFaultInjector({ rules: faults, networkId, seed, travels: "broker" });
-  const fleet = new Fleet(options, await Journal.open(options.directory), injector);
+  const journal = await Journal.open(options.directory, options.openDatabase);
+  const fleet = new Fleet(options, journal, injector);
   await fleet.start(firstSlot);
   return fleet;
 }
@@ -116,6 +119,7 @@ export class Fleet {
     injector: ReturnType<typeof createFaultInjector> | null,
   ) {
     const { devices, source, networkId, brokerUrl, oracleReceiptPublicKey, timing } = options;
+    const surroundings = options.surroundings ?? SURROUNDINGS;
     const seed = options.seed ?? "";
     this.#options = options;
     this.#journal = journal;
@@ -127,6 +131,7 @@ export class Fleet {
       brokerUrl,
       oracleReceiptPublicKey,
       seed,
+      surroundings,
       ...(timing === undefined ? {} : { timing }),
       onReceipt: (device, transmission, receipt) => this.#settle(device, transmission, receipt),
       onLost: (_device, transmission) => this.#tally.lost(transmission),
@@ -220,7 +225,7 @@ export class Fleet {
       if (this.#nextSlot() <= lastSlot) continue; // still catching up
       if (this.#nextSlot() >= (endSlot ?? Infinity) && this.#due.length === 0)
         return this.#publisher.idle();
-      await delay(pollMs, undefined, { signal }).catch(() => {}); // aborted: the loop ends
+      await pause(this.#options.surroundings ?? SURROUNDINGS, { delayMs: pollMs, signal });
     }
   }
 

@@ -27,6 +27,10 @@ import { READING_CODE } from "../services/wire/refusals.ts";
 import * as codec from "./journal-codec.ts";
 import type { MeterState } from "./meter.ts";
 
+type Database = Level<string, Uint8Array>;
+/** How a journal's database is opened; it MUST keep LevelDB's promises about batches. */
+export type OpenDatabase = (directory: string) => Promise<Database>;
+
 export type JournalRecord = {
   readonly device: string; // device id, hexadecimal
   readonly seq: number;
@@ -47,7 +51,7 @@ export type SlotCommit = {
 
 export class Journal {
   readonly directory: string;
-  readonly #db: Level<string, Uint8Array>;
+  readonly #db: Database;
   readonly #states = new Map<string, MeterState>();
   readonly #records = new Map<string, Map<number, JournalRecord>>(); // by seq, rising
   readonly #refused = new Map<string, Map<number, codec.RefusedRecord>>();
@@ -57,16 +61,22 @@ export class Journal {
   #flushing: Promise<void> | null = null;
   #failure: unknown = null; // of a write that nobody waited for
 
-  private constructor(directory: string, db: Level<string, Uint8Array>) {
+  private constructor(directory: string, db: Database) {
     this.directory = directory;
     this.#db = db;
   }
 
-  /** @throws GridError database_locked, database_corrupt, permission_denied, disk_full */
-  static async open(directory: string): Promise<Journal> {
-    const db = new Level<string, Uint8Array>(directory, { valueEncoding: "view" });
+  /**
+   * @param openDatabase - default: LevelDB in the directory; a simulated disk comes in here
+   * @throws GridError database_locked, database_corrupt, permission_denied, disk_full
+   */
+  static async open(
+    directory: string,
+    openDatabase: OpenDatabase = openLevelDirectory,
+  ): Promise<Journal> {
+    let db: Database;
     try {
-      await db.open();
+      db = await openDatabase(directory);
     } catch (error) {
       throw storeFailure(error, journalAt(directory));
     }
@@ -245,6 +255,12 @@ export class Journal {
       throw storeFailure(error, journalAt(this.directory));
     }
   }
+}
+
+async function openLevelDirectory(directory: string): Promise<Database> {
+  const db: Database = new Level(directory, { valueEncoding: "view" });
+  await db.open();
+  return db;
 }
 
 function putRecord(record: JournalRecord): Operation {

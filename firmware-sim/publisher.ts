@@ -14,6 +14,7 @@ import {
   type Transmission,
 } from "./connection.ts";
 import type { Device } from "./provision.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 export type PublisherOptions = {
   readonly devices: readonly Device[];
@@ -21,6 +22,7 @@ export type PublisherOptions = {
   readonly oracleReceiptPublicKey: Uint8Array;
   readonly seed: string; // of the reconnect jitter
   readonly timing?: Partial<Timing>;
+  readonly surroundings?: Surroundings;
   readonly onReceipt: (device: string, transmission: Transmission, receipt: Receipt) => void;
   readonly onLost: (device: string, transmission: Transmission) => void;
   readonly onForeignReceipt: (device: string) => void;
@@ -35,7 +37,7 @@ export class Publisher {
 
   /** @throws GridError argument_invalid if the URL is none of MQTT */
   constructor(options: PublisherOptions) {
-    const { brokerUrl, oracleReceiptPublicKey } = options;
+    const { brokerUrl, oracleReceiptPublicKey, surroundings } = options;
     checkBrokerUrl(brokerUrl);
     const timing = { ...TIMING_DEFAULT, ...options.timing };
     const prng = createPrng(`gridlane/publisher/${options.seed}`);
@@ -62,6 +64,7 @@ export class Publisher {
           timing,
           prng: prng.fork(name),
           events,
+          ...(surroundings === undefined ? {} : { surroundings }),
         }),
       );
     }

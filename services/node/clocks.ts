@@ -6,16 +6,21 @@
 import type { Clock } from "../primitives/clock.ts";
 import { type UnixSeconds, unixSeconds } from "../primitives/units.ts";
 
-export function systemClock({ onStepBack }: { onStepBack: (byS: number) => void }): Clock {
-  let latestMs = Date.now();
+export function systemClock({
+  onStepBack,
+  readMs = Date.now,
+}: {
+  readonly onStepBack: (byS: number) => void;
+  readonly readMs?: () => number; // the machine's clock, unix milliseconds
+}): Clock {
+  let latestMs = readMs();
+  let previousMs = latestMs;
   return {
     nowS: () => {
-      const nowMs = Date.now();
-      if (nowMs < latestMs - 1000) {
-        onStepBack((latestMs - nowMs) / 1000);
-        latestMs -= 1000; // let time creep on until the machine's clock has caught up
-      }
-      latestMs = Math.max(latestMs, nowMs);
+      const nowMs = readMs();
+      if (nowMs < previousMs - 1000) onStepBack((previousMs - nowMs) / 1000);
+      previousMs = nowMs;
+      latestMs = Math.max(latestMs, nowMs); // stands until the machine's clock has caught up
       return unixSeconds(Math.floor(latestMs / 1000));
     },
   };

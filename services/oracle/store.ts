@@ -206,6 +206,12 @@ function openSublevel(database: Database, name: keys.Table) {
   return database.sublevel<string, Uint8Array>(name, encodings);
 }
 
+async function openLevelDirectory(directory: string): Promise<Database> {
+  const database: Database = new Level(directory, { valueEncoding: "view" });
+  await database.open();
+  return database;
+}
+
 /**
  * Opens the store of the network that `genesisHash` names, or makes it.
  *
@@ -215,11 +221,13 @@ function openSublevel(database: Database, name: keys.Table) {
 export async function openOracleStore(options: {
   readonly directory: string;
   readonly genesisHash: Uint8Array;
+  /** Default: LevelDB in the directory; a simulated disk comes in here. */
+  readonly openDatabase?: (directory: string) => Promise<Database>;
 }): Promise<OracleStore> {
-  const { directory, genesisHash } = options;
-  const database = new Level<string, Uint8Array>(directory, { valueEncoding: "view" });
+  const { directory, genesisHash, openDatabase = openLevelDirectory } = options;
+  let database: Database;
   try {
-    await database.open();
+    database = await openDatabase(directory);
   } catch (failure) {
     throw storeFailure(failure, placeOf(directory));
   }

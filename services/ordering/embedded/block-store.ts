@@ -46,7 +46,12 @@ import {
   RESPONSES,
   responseKey,
 } from "./keys.ts";
-import { type Change, openSealedLevel, type SealedLevel } from "./sealed-level.ts";
+import {
+  type Change,
+  type OpenDatabase,
+  openSealedLevel,
+  type SealedLevel,
+} from "./sealed-level.ts";
 import { corrupt } from "./store-errors.ts";
 import { type Damage, FORMAT, type FoundStore, findStore } from "./store-opening.ts";
 import { openTipFile, type TipFile } from "./tip-file.ts";
@@ -57,13 +62,20 @@ export const PRUNED_PER_COMMIT_MAX = 64;
 /** Half-open range of the application's own keys. */
 export type OwnKeyRange = { readonly gte: string; readonly lt: string };
 
+export type StoreOpening = {
+  readonly directory: string;
+  /** Default: LevelDB in the directory, and a file beside its own; a simulated disk comes in here. */
+  readonly openDatabase?: OpenDatabase;
+  readonly openTip?: typeof openTipFile;
+};
+
 /**
  * Opens the database, and creates it where there is none.
  *
  * @throws GridError database_locked, database_corrupt, permission_denied or disk_full
  */
-export function openBlockStore({ directory }: { directory: string }): Promise<BlockStore> {
-  return openStore(directory, "allowed");
+export function openBlockStore({ directory, ...opening }: StoreOpening): Promise<BlockStore> {
+  return openStore(directory, "allowed", opening);
 }
 
 /**
@@ -77,12 +89,19 @@ export function inspectBlockStore({ directory }: { directory: string }): Promise
   return openStore(directory, "refused");
 }
 
-async function openStore(directory: string, writes: "allowed" | "refused"): Promise<BlockStore> {
-  const level = await openSealedLevel(directory, { createIfMissing: writes === "allowed" });
+async function openStore(
+  directory: string,
+  writes: "allowed" | "refused",
+  { openDatabase, openTip = openTipFile }: Omit<StoreOpening, "directory"> = {},
+): Promise<BlockStore> {
+  const level = await openSealedLevel(directory, {
+    createIfMissing: writes === "allowed",
+    ...(openDatabase === undefined ? {} : { openDatabase }),
+  });
   let tip: TipFile | null = null;
   try {
     const found = await findStore(level, { writes });
-    tip = openTipFile(directory, { writes });
+    tip = openTip(directory, { writes });
     if (found.height < tip.height && !found.isImporting) {
       const [last, committed] = [found.height, tip.height];
       throw corrupt(directory, `block ${committed} was committed, but the blocks end at ${last}`);

@@ -20,29 +20,43 @@ export type RangeQuery = KeyRange & {
   readonly limit: number; // may be infinite
 };
 
+/** How a directory's database is opened; it MUST keep LevelDB's promises about batches. */
+export type OpenDatabase = (
+  directory: string,
+  options: { readonly createIfMissing: boolean },
+) => Promise<Level<string, Uint8Array>>;
+
 /**
  * Opens the database, and creates it where there is none, unless told not to.
  *
+ * @param options.openDatabase - default: LevelDB in the directory; a simulated disk comes in here
  * @throws GridError database_locked, database_corrupt, permission_denied, disk_full or, where
  *   nothing may be created, file_unreadable
  */
 export async function openSealedLevel(
   directory: string,
-  { createIfMissing }: { readonly createIfMissing: boolean } = { createIfMissing: true },
+  {
+    createIfMissing = true,
+    openDatabase = openLevelDirectory,
+  }: { readonly createIfMissing?: boolean; readonly openDatabase?: OpenDatabase } = {},
 ): Promise<SealedLevel> {
+  try {
+    return new SealedLevel(directory, await openDatabase(directory, { createIfMissing }));
+  } catch (failure) {
+    throw storeFailure(failure, chainStore(directory));
+  }
+}
+
+const openLevelDirectory: OpenDatabase = async (directory, { createIfMissing }) => {
   await refuseHeadless(directory);
   if (!createIfMissing) await refuseAbsent(directory);
   const level = new Level<string, Uint8Array>(directory, {
     valueEncoding: "view",
     createIfMissing,
   });
-  try {
-    await level.open();
-  } catch (failure) {
-    throw storeFailure(failure, chainStore(directory));
-  }
-  return new SealedLevel(directory, level);
-}
+  await level.open();
+  return level;
+};
 
 /** Without CURRENT LevelDB would start afresh and remove the tables as obsolete. */
 async function refuseHeadless(directory: string): Promise<void> {
