@@ -171,7 +171,7 @@ function copyOf(directory: string): string {
 }
 
 describe("pruning", () => {
-  test("bodies and responses go below the oldest snapshot; headers and signatures stay", async () => {
+  test("bodies and responses go below the oldest snapshot; headers stay", async () => {
     const node = await openNode(copyOf(pruned), { snapshots: sourceOf(kept) });
     const oldest = kept.at(-1)!.snapshot.height;
     expect(base).toBe(oldest);
