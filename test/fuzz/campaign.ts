@@ -9,7 +9,7 @@ import fc from "fast-check";
 import { cook, type Recipe, recipe } from "./mutate.ts";
 import { answerOf, type FuzzTarget, shown } from "./targets.ts";
 
-/** Far above what any input needs: a target that allocates more does so for what it was promised. */
+/** Far above what any input needs: what allocates more does so for what it was promised. */
 export const INPUT_MEMORY_BYTES_MAX = 64 * 1024 * 1024;
 /** A target that thinks for so long would not have come back, or not soon enough. */
 export const INPUT_TIME_MS_MAX = 30_000;
