@@ -1,6 +1,7 @@
 /** What the composition root hands to the API. Everything impure comes in here. */
 import type { Registry } from "prom-client";
 import type { ChainReader, ChainWriter } from "../chain/access.ts";
+import type { AuditSource } from "../chain/audit-source.ts";
 import type { Clock } from "../primitives/clock.ts";
 import type { SessionStore } from "./session-store.ts";
 import type { StatementStore } from "./statements.ts";
@@ -38,6 +39,8 @@ export type OracleView = {
 export type ApiOptions = {
   readonly chain: ChainReader;
   readonly writer: ChainWriter;
+  /** The chain as it is stored, for auditors. */
+  readonly audit: AuditSource;
   readonly oracle: OracleView;
   /** Market time. */
   readonly clock: Clock;

@@ -42,6 +42,8 @@ export type EdgeErrors = {
   capacity_exceeded: { readonly what: string; readonly max: number };
   queue_full: { readonly what: string; readonly max: number };
   oracle_key_unknown: { readonly publicKey: string };
+  answer_malformed: { readonly url: string; readonly what: string };
+  head_moving: { readonly name: string; readonly passes: number };
   store_outdated: { readonly directory: string; readonly have: number; readonly need: number };
 };
 

@@ -45,7 +45,12 @@ import {
   RESPONSES,
   responseKey,
 } from "./keys.ts";
-import { type Change, openSealedLevel, type SealedLevel } from "./sealed-level.ts";
+import {
+  type Change,
+  type LevelView,
+  openSealedLevel,
+  type SealedLevel,
+} from "./sealed-level.ts";
 import { corrupt } from "./store-errors.ts";
 
 const FORMAT = 1;
@@ -315,6 +320,11 @@ export class BlockStore {
   async response(height: number): Promise<Response | null> {
     const bytes = await this.#level.get(responseKey(height));
     return bytes === null ? null : decodeResponse(bytes);
+  }
+
+  /** Reads records of one instant, under the keys of `keys.ts`: for auditors. */
+  async atOneInstant<Value>(read: (view: LevelView) => Promise<Value>): Promise<Value> {
+    return this.#level.atOneInstant(read);
   }
 
   /** One record of the application, by its own key. */

@@ -4,6 +4,7 @@
  */
 import type { Application } from "../../chain/abci.ts";
 import type { ChainHead, ChainReader, ChainWriter, LaneView } from "../../chain/access.ts";
+import type { AuditSource } from "../../chain/audit-source.ts";
 import { STATE_KEYS } from "../../chain/store-keys.ts";
 import { ed25519PublicKey } from "../../crypto/ed25519.ts";
 import { toHex } from "../../primitives/bytes.ts";
@@ -11,6 +12,7 @@ import type { Clock } from "../../primitives/clock.ts";
 import { GridError } from "../../primitives/errors.ts";
 import { type Genesis, genesisHash } from "../../wire/genesis.ts";
 import type { ApplicationStorage, Applier, Faults } from "./apply.ts";
+import { createStoreAuditSource } from "./audit-source.ts";
 import type { BlockStore, OwnKeyRange } from "./block-store.ts";
 import { createChainReader } from "./chain-reader.ts";
 import { handshake, type Recovery } from "./handshake.ts";
@@ -43,6 +45,8 @@ export type EmbeddedChainOptions = {
 export type EmbeddedChain = {
   readonly reader: ChainReader;
   readonly writer: ChainWriter;
+  /** The store as it is, for auditors. */
+  readonly audit: AuditSource;
   readonly recovery: Recovery;
   /** Resolves after `stop`; rejects where the chain cannot go on, e.g. on a full disk. */
   readonly ended: Promise<void>;
@@ -68,6 +72,7 @@ export async function startEmbeddedChain(options: EmbeddedChainOptions): Promise
   return {
     reader: createChainReader({ genesis, application, store, sequencer }),
     writer: { submit: (transaction) => sequencer.submit(transaction) },
+    audit: createStoreAuditSource(store),
     recovery,
     ended: sequencer.ended,
     stop: () => sequencer.stop(),
