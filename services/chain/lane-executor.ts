@@ -8,7 +8,7 @@
  *   root    end of the block: history of receipts roots, lane state root
  *
  * Safe because a step is a pure function of its job: it never writes to the lane it is given, but
- * to a copy which is its outcome. So a step may be given up and done again anywhere, and a step that
+ * to a copy which is its outcome. So a step may be given up and done again anywhere, and one that
  * fails leaves nothing behind. `sequentialExecutor` is the specification of every other executor.
  */
 import type { OrderColumns } from "../market/orders.ts";
