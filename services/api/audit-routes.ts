@@ -110,7 +110,10 @@ function installBlockRoutes(app: OpenAPIHono<ApiEnv>, context: ApiContext): void
       operationId: "listAuditBlocks",
       summary: "Blocks as stored: header with signature, transactions, answers",
       request: { query: HeightRange },
-      responses: { 200: cborPage("the first blocks of the range"), ...refusals(400, 401, 429, 503) },
+      responses: {
+        200: cborPage("the first blocks of the range"),
+        ...refusals(400, 401, 429, 503),
+      },
     }),
     (c) =>
       auditors.serve(bearerToken(c), async () => {

@@ -15,7 +15,7 @@ import type { Genesis } from "../wire/genesis.ts";
 import type { Application, Block, Finalized } from "./abci.ts";
 import type { ChainHead, LaneView } from "./access.ts";
 import { admissionRoot, memberAt } from "./admission.ts";
-import { createCertificateCheck } from "./certificates.ts";
+import { type CertificateCheck, createCertificateCheck } from "./certificates.ts";
 import { readForward } from "./forward-book.ts";
 import { clearedSlots, laneView, reportedSlots } from "./lane.ts";
 import { type LaneExecutor, sequentialExecutor } from "./lane-executor.ts";
@@ -36,19 +36,22 @@ export type MarketApplication = Application & {
 /**
  * @param stored - all records whose key is a state key (`store-keys.ts`); others are ignored
  * @param executor - who runs the lanes; the default runs them one after another
+ * @param certifies - the check of `createCertificateCheck`, where somebody worked ahead for it
  * @throws GridError database_corrupt, genesis_mismatch, or config_invalid for keys in genesis
  */
 export function createApplication({
   genesis,
   stored,
   executor = sequentialExecutor,
+  ...options
 }: {
   genesis: Genesis;
   stored: ReadonlyMap<string, Uint8Array>;
   executor?: LaneExecutor;
+  certifies?: CertificateCheck;
 }): MarketApplication {
   const rules = createRules(genesis);
-  const certifies = createCertificateCheck(rules);
+  const certifies = options.certifies ?? createCertificateCheck(rules);
   let committed: ChainState = loadState(rules, stored) ?? genesisState(rules);
   let initialised = committed.height > 0;
   let finalized: Applied | null = null;

@@ -15,17 +15,28 @@ export const CERTIFICATES_REMEMBERED_MAX = 4096;
 
 export type CertificateCheck = (transaction: ReportTransaction) => boolean;
 
-export function createCertificateCheck({ committee }: Rules): CertificateCheck {
+/** Names what was signed, by whom and how: equal keys have equal answers. */
+export function certificateKey({ reportBytes, certificate }: ReportTransaction): string {
+  const bitmask = Uint32Array.of(certificate.signers);
+  const signers = new Uint8Array(bitmask.buffer);
+  return toHex(sha256(sha256(reportBytes), signers, certificate.signature));
+}
+
+/**
+ * @param answers - what somebody has worked out ahead with this same check, by `certificateKey`:
+ *   another thread of this process, never anything from outside
+ */
+export function createCertificateCheck(
+  { committee }: Pick<Rules, "committee">,
+  answers: ReadonlyMap<string, boolean> = new Map(),
+): CertificateCheck {
   const remembered = new Map<string, boolean>();
   return (transaction) => {
     const signerKeys = signersOf(transaction.certificate.signers, committee.publicKeys);
     if (signerKeys === null || signerKeys.length < committee.quorum) return false;
     const { reportBytes, certificate } = transaction;
-    const bitmask = Uint32Array.of(certificate.signers);
-    const key = toHex(
-      sha256(sha256(reportBytes), new Uint8Array(bitmask.buffer), certificate.signature),
-    );
-    const known = remembered.get(key);
+    const key = certificateKey(transaction);
+    const known = answers.get(key) ?? remembered.get(key);
     if (known !== undefined) return known;
     const valid = verifyBlsAggregate({
       signature: certificate.signature,

@@ -4,7 +4,8 @@
  */
 import { join, resolve } from "node:path";
 import { Command } from "commander";
-import { type AuditProgress, type AuditReport, auditDirectory } from "../node/audit.ts";
+import { type AuditReport, auditDirectory } from "../node/audit.ts";
+import type { AuditProgress } from "../node/audit-run.ts";
 import { CONFIG_FILE_NAME, readConfig } from "../node/config.ts";
 import { readGenesis } from "./directory.ts";
 import { EXIT, print, printJson, say } from "./talk.ts";

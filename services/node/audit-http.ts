@@ -35,13 +35,11 @@ export type HttpAuditOptions = {
 /** @throws GridError argument_invalid where `url` is no address of a node */
 export function createHttpAuditSource(options: HttpAuditOptions): AuditSource {
   const client = new Client(options);
-  const range = (query: Record<string, string | number>) =>
-    new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
   return {
     name: client.base,
     head: () => client.read("head", decodeAuditHead),
     blocks: async ({ fromHeight, toHeight }) => {
-      const path = `blocks?${range({ from: fromHeight, to: toHeight })}`;
+      const path = `blocks?from=${fromHeight}&to=${toHeight}`;
       const blocks = await client.read(path, decodeBlockPage);
       if (blocks.length > toHeight - fromHeight + 1) throw client.malformed("too many blocks");
       return blocks;
@@ -53,12 +51,12 @@ export function createHttpAuditSource(options: HttpAuditOptions): AuditSource {
       return records;
     },
     keys: async (after) => {
-      const page = await client.read(`keys?${range({ after })}`, decodeKeyPage);
+      const page = await client.read(`keys?after=${encodeURIComponent(after)}`, decodeKeyPage);
       client.requireProgress(after, page.next);
       return page;
     },
     state: async (after) => {
-      const page = await client.read(`state?${range({ after })}`, decodeStatePage);
+      const page = await client.read(`state?after=${encodeURIComponent(after)}`, decodeStatePage);
       client.requireProgress(after, page.next);
       return page;
     },

@@ -3,32 +3,28 @@
  *
  * Safe because it believes nothing but genesis. It executes each block with the application itself,
  * on a state of its own, which verifies transactions, certificates, clearing witnesses and sums on
- * the way; stored records only ever stand on the other side of a comparison. It writes nothing.
+ * the way; stored records only ever stand on the other side of a comparison. It writes nothing. Its
+ * source is a stopped node's directory or somebody else's node (`audit-http.ts`).
  */
 import { join } from "node:path";
-import type { StoreChange } from "../chain/abci.ts";
-import { createApplication, type MarketApplication } from "../chain/application.ts";
-import { type Difference, recordDifference, valueDifference } from "../chain/record-difference.ts";
-import { HEAD_KEY, isStateKey, placeOfKey } from "../chain/store-keys.ts";
+import type { AuditSource } from "../chain/audit-source.ts";
+import { createRules } from "../chain/rules.ts";
+import { createStoreAuditSource } from "../ordering/embedded/audit-source.ts";
 import { type BlockStore, inspectBlockStore } from "../ordering/embedded/block-store.ts";
 import { corrupt } from "../ordering/embedded/store-errors.ts";
-import { bytesEqual, toHex } from "../primitives/bytes.ts";
-import { assert, GridError, InvariantError } from "../primitives/errors.ts";
-import { slotAt, type UnixSeconds } from "../primitives/units.ts";
+import { bytesEqual, fromHex, toHex } from "../primitives/bytes.ts";
+import { GridError } from "../primitives/errors.ts";
+import type { AuditHead } from "../wire/audit-page.ts";
 import { type Genesis, genesisHash } from "../wire/genesis.ts";
-import type { Header } from "../wire/header.ts";
-import { blockDifference } from "./audit-block.ts";
-import { type AuditTotals, addBlock, emptyTotals, moneyDifference } from "./audit-totals.ts";
-
-/** Where stored and computed part for the first time. */
-export type Divergence = Difference & {
-  readonly block: number; // the block that it belongs to; the last one for the state at the end
-  readonly region: string | null; // the lane; null where it is no single region's
-  readonly record: string; // "block", "response", "engine state", or the key of a record
-};
+import type { Divergence } from "./audit-finding.ts";
+import { NO_POOL, startCheckPool } from "./audit-pool.ts";
+import { Auditor, type AuditProgress } from "./audit-run.ts";
+import { type AuditStart, genesisStart } from "./audit-start.ts";
+import type { AuditTotals } from "./audit-totals.ts";
 
 export type AuditReport = {
   readonly networkId: string;
+  readonly fromHeight: number; // 0: from genesis; else the state of this height was trusted
   readonly appHash: string; // of the replay, after the last block that it executed
   readonly totals: Readonly<AuditTotals>;
   /** Written but not executed when the node stopped: checked, with no outcome to compare. */
@@ -36,10 +32,12 @@ export type AuditReport = {
   readonly divergence: Divergence | null; // null: all is equal
 };
 
-export type AuditProgress = {
-  readonly height: number;
-  readonly blocks: number; // all that are stored
-  readonly slots: number; // cleared so far
+export type AuditRequest = {
+  readonly genesis: Genesis;
+  /** Threads that check signatures ahead; default 0, everything on this one. */
+  readonly workers?: number;
+  readonly start?: AuditStart; // default: genesis
+  readonly onProgress?: (progress: AuditProgress) => void;
 };
 
 /**
@@ -48,237 +46,82 @@ export type AuditProgress = {
  * @throws GridError database_locked, database_corrupt (damage that the store's own checksums find),
  *   file_unreadable where there is no chain, genesis_mismatch
  */
-export async function auditDirectory(request: {
-  readonly dataDirectory: string;
-  readonly genesis: Genesis;
-  readonly onProgress?: (progress: AuditProgress) => void;
-}): Promise<AuditReport> {
-  const { dataDirectory, genesis, onProgress } = request;
-  const store = await inspectBlockStore({ directory: join(dataDirectory, "chain") });
+export async function auditDirectory(
+  request: AuditRequest & { readonly dataDirectory: string },
+): Promise<AuditReport> {
+  const store = await inspectBlockStore({ directory: join(request.dataDirectory, "chain") });
   try {
-    requireWhole(store, genesis);
-    return await new Auditor(store, genesis).run(onProgress ?? (() => {}));
+    requireGenesis(store.directory, store.genesisHash, request.genesis);
+    requireWhole(store);
+    return await auditSource({ ...request, source: createStoreAuditSource(store) });
   } finally {
     await store.close();
   }
 }
 
-function requireWhole(store: BlockStore, genesis: Genesis): void {
-  const expected = genesisHash(genesis);
-  const found = store.genesisHash;
-  if (found === null || !bytesEqual(expected, found)) {
-    throw new GridError(
-      "genesis_mismatch",
-      `${store.directory} holds no chain of this genesis: name the genesis it was started with`,
-      { expected: toHex(expected), found: found === null ? "" : toHex(found) },
-    );
-  }
+function requireWhole(store: BlockStore): void {
   if (store.damage !== null) throw corrupt(store.directory, store.damage.what);
-  if (store.base !== 1) {
-    throw corrupt(
-      store.directory,
-      `blocks below ${store.base} were pruned: no replay from genesis`,
-    );
-  }
 }
 
-/** Thrown through the walk and caught by `run`: the first divergence ends an audit. */
-class Diverged extends Error {
-  readonly divergence: Divergence;
-  constructor(divergence: Divergence) {
-    super("diverged");
-    this.divergence = divergence;
-  }
-}
-
-class Auditor {
-  readonly #store: BlockStore;
-  readonly #genesis: Genesis;
-  readonly #application: MarketApplication;
-  readonly #totals = emptyTotals();
-  /** The state's records as the replay has them: what the store must hold at the end. */
-  readonly #state = new Map<string, Uint8Array>();
-  #appHash: Uint8Array;
-  #parent: Header | null = null;
-
-  constructor(store: BlockStore, genesis: Genesis) {
-    this.#store = store;
-    this.#genesis = genesis;
-    this.#application = createApplication({ genesis, stored: new Map() });
-    this.#appHash = this.#application.initChain().appHash;
-  }
-
-  async run(onProgress: (progress: AuditProgress) => void): Promise<AuditReport> {
-    const blocks = this.#store.height;
-    const executed = this.#store.state?.height ?? 0;
-    let divergence: Divergence | null = null;
-    try {
-      for (let height = 1; height <= executed; height++) {
-        await this.#block(height, "compare");
-        onProgress({ height, blocks, slots: this.#totals.slots });
-      }
-      await this.#compareEnd();
-      for (let height = executed + 1; height <= blocks; height++) {
-        await this.#block(height, "execute");
-        onProgress({ height, blocks, slots: this.#totals.slots });
-      }
-    } catch (failure) {
-      if (!(failure instanceof Diverged)) throw failure;
-      divergence = failure.divergence;
-    }
+/**
+ * Audits whatever the source gives.
+ *
+ * @throws GridError genesis_mismatch, blocks_pruned, head_moving, and what the source throws
+ */
+export async function auditSource(
+  request: AuditRequest & { readonly source: AuditSource },
+): Promise<AuditReport> {
+  const { source, genesis, onProgress = () => {} } = request;
+  const start = request.start ?? genesisStart(genesis);
+  const head = await source.head();
+  requireGenesis(source.name, head.genesisHash, genesis);
+  requireBlocks(source.name, head, start);
+  const pool = openPool(genesis, request.workers ?? 0);
+  try {
+    const auditor = new Auditor({ source, genesis, pool, start, head, onProgress });
+    const divergence = await auditor.run(head);
     return {
-      networkId: this.#genesis.networkId,
-      appHash: toHex(this.#appHash),
-      totals: this.#totals,
-      unexecutedBlocks: blocks - executed,
+      networkId: genesis.networkId,
+      fromHeight: start.height,
+      appHash: toHex(auditor.appHash),
+      totals: auditor.totals,
+      unexecutedBlocks: head.blocks - (head.state?.height ?? 0),
       divergence,
     };
-  }
-
-  async #block(height: number, outcome: "compare" | "execute"): Promise<void> {
-    const block = await this.#readBlock(height);
-    const at = { block: height, region: null, record: "block" };
-    const { header, transactions } = block;
-    refuse(
-      at,
-      blockDifference({
-        genesis: this.#genesis,
-        block,
-        height,
-        parent: this.#parent,
-        appHash: this.#appHash,
-      }),
-    );
-    const proposal = { height, timeS: header.timeS, transactions };
-    const { accept, reason } = this.#application.processProposal(proposal);
-    if (!accept) refuse(at, { field: "proposal", stored: reason, computed: "a valid block" });
-    const finalized = this.#execute(height, () => this.#application.finalizeBlock(proposal));
-    const { changes } = this.#application.commit();
-    addBlock(this.#totals, transactions, finalized);
-    this.#appHash = finalized.appHash;
-    this.#parent = header;
-    if (outcome === "execute") {
-      const answered = (await this.#store.response(height)) !== null;
-      return answered ? this.#compareResponse(height, finalized) : undefined;
-    }
-    await this.#compareResponse(height, finalized);
-    for (const change of changes) await this.#compareChange(height, change);
-    for (const record of finalized.slotRecords) {
-      const region = this.#region(record.regionIndex);
-      refuse({ ...at, region, record: `slot ${record.slot}` }, moneyDifference(record));
-    }
-  }
-
-  async #readBlock(height: number) {
-    const at = { block: height, region: null, record: "block" };
-    const block = await decoded(at, () => this.#store.block(height));
-    assert(block !== null, "opening found every block");
-    return block;
-  }
-
-  /** A broken invariant inside the replay is a finding, and says where. */
-  #execute<Result>(height: number, work: () => Result): Result {
-    try {
-      return work();
-    } catch (failure) {
-      if (!(failure instanceof InvariantError)) throw failure;
-      const stored = "a committed block";
-      const difference = { field: "invariant", stored, computed: failure.message };
-      throw new Diverged({ block: height, region: null, record: "block", ...difference });
-    }
-  }
-
-  async #compareResponse(
-    height: number,
-    finalized: { readonly appHash: Uint8Array; readonly results: readonly { code: number }[] },
-  ): Promise<void> {
-    const at = { block: height, region: null, record: "response" };
-    const response = await decoded(at, () => this.#store.response(height));
-    const codes = (results: readonly { code: number }[]) => results.map(({ code }) => code);
-    const stored = response && { appHash: response.appHash, results: codes(response.results) };
-    const computed = { appHash: finalized.appHash, results: codes(finalized.results) };
-    refuse(at, valueDifference("", stored, computed));
-  }
-
-  /** History is compared at once, state at the end. */
-  async #compareChange(height: number, { key, value }: StoreChange): Promise<void> {
-    if (isStateKey(key)) {
-      if (value === null) this.#state.delete(key);
-      else this.#state.set(key, value);
-      return;
-    }
-    const stored = await this.#store.applicationRecord(key);
-    const difference = recordDifference(this.#genesis, { key, stored, computed: value });
-    refuse({ block: height, region: this.#regionOf(key), record: key }, difference);
-  }
-
-  /** The state at the end, key by key, and nothing beside it. */
-  async #compareEnd(): Promise<void> {
-    const { state } = this.#store;
-    const head = this.#application.head();
-    const block = head.height;
-    if (state !== null) {
-      const timeS = block === 0 ? this.#genesis.genesisTimeS : head.timeS;
-      const computed = { height: block, timeS, appHash: this.#appHash };
-      const at = { block, region: null, record: "engine state" };
-      refuse(at, valueDifference("", state, computed));
-    }
-    const [stray] = await this.#store.strayKeys();
-    if (stray !== undefined) {
-      const difference = { field: "(whole record)", stored: "(something)", computed: "(absent)" };
-      throw new Diverged({ block, region: null, record: stray, ...difference });
-    }
-    const strays: string[] = [];
-    await this.#store.eachApplicationKey((key) => {
-      if (!this.#state.has(key) && !this.#isHistory(key)) strays.push(key);
-    });
-    // The head says what the others come to: the record that is at fault is named before it.
-    const keys = [...this.#state.keys(), ...strays].filter((key) => key !== HEAD_KEY).sort();
-    for (const key of [...keys, HEAD_KEY]) {
-      const stored = await this.#store.applicationRecord(key);
-      const computed = this.#state.get(key) ?? null;
-      const difference = recordDifference(this.#genesis, { key, stored, computed });
-      refuse({ block, region: this.#regionOf(key), record: key }, difference);
-    }
-  }
-
-  /** Whether a record of a cleared slot stands under this key; each was compared when it came. */
-  #isHistory(key: string): boolean {
-    const place = placeOfKey(key);
-    if (place?.family !== "slot" && place?.family !== "proof") return false;
-    const { genesisTimeS, slotS, regions } = this.#genesis;
-    const first = slotAt(genesisTimeS as UnixSeconds, slotS);
-    const slot = place.slot!;
-    return place.regionIndex < regions.length && slot >= first && slot < first + this.#totals.slots;
-  }
-
-  #regionOf(key: string): string | null {
-    const place = placeOfKey(key);
-    return place === null ? null : this.#region(place.regionIndex);
-  }
-
-  #region(regionIndex: number): string {
-    return this.#genesis.regions[regionIndex]?.id ?? `region ${regionIndex}`;
+  } finally {
+    await pool.close();
   }
 }
 
-/** Whole by its checksum and yet of no known form: somebody wrote it so. */
-async function decoded<Value>(
-  at: Omit<Divergence, keyof Difference>,
-  read: () => Promise<Value>,
-): Promise<Value> {
-  try {
-    return await read();
-  } catch (failure) {
-    if (!(failure instanceof GridError) || failure.code !== "bytes_malformed") throw failure;
-    const { message: stored } = failure;
-    throw new Diverged({ ...at, field: "encoding", stored, computed: "its canonical form" });
-  }
+function requireGenesis(name: string, found: Uint8Array | null, genesis: Genesis): void {
+  const expected = genesisHash(genesis);
+  if (found !== null && bytesEqual(expected, found)) return;
+  throw new GridError(
+    "genesis_mismatch",
+    `${name} holds no chain of this genesis: name the genesis it was started with`,
+    { expected: toHex(expected), found: found === null ? "" : toHex(found) },
+  );
 }
 
-function refuse(
-  at: Omit<Divergence, keyof Difference>,
-  difference: Difference | null,
-): asserts difference is null {
-  if (difference !== null) throw new Diverged({ ...at, ...difference });
+function requireBlocks(name: string, { base, blocks, state }: AuditHead, start: AuditStart): void {
+  if (base > start.height + 1) {
+    const message =
+      `${name}: blocks below ${base} were pruned: ` +
+      "audit from a snapshot of a height that is not below the one before";
+    throw new GridError("blocks_pruned", message, { name, base });
+  }
+  const executed = state?.height ?? 0;
+  if (executed >= start.height && blocks >= executed) return;
+  const message = `${name} ends at block ${executed}, before the trusted height ${start.height}`;
+  throw new GridError("argument_invalid", message, {
+    argument: "from-snapshot",
+    value: String(start.height),
+  });
+}
+
+function openPool(genesis: Genesis, workers: number) {
+  if (workers === 0) return NO_POOL;
+  const { committee } = createRules(genesis);
+  const sequencerPublicKey = fromHex(genesis.sequencerPublicKey);
+  return startCheckPool({ workers, context: { sequencerPublicKey, committee } });
 }

@@ -8,6 +8,7 @@
  */
 import { type CodecValue, decode, encode } from "../primitives/codec.ts";
 import { GridError } from "../primitives/errors.ts";
+import { MEMBERS_PER_REGION_MAX } from "../primitives/limits.ts";
 import type { MicroCents, Slot } from "../primitives/units.ts";
 import { type BillTable, decodeBills } from "./bill-table.ts";
 import type { Mechanism } from "./genesis.ts";
@@ -142,6 +143,12 @@ export function decodeSlotRecord(bytes: Uint8Array): SlotRecord {
   const quality = at<Uint8Array>(11);
   const column = (i: number, count: number) => numbersOf(at(i), `field ${i}`, count);
   const members = at<number>(12);
+  if (!(members >= 0 && members <= MEMBERS_PER_REGION_MAX)) {
+    throw new GridError("bytes_malformed", "not a slot record: members", {
+      what: "members",
+      offset: 0,
+    });
+  }
   return {
     regionIndex: at(0),
     slot: at(1),

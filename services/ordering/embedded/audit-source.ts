@@ -134,7 +134,8 @@ async function readState(store: BlockStore, view: LevelView, after: string) {
   for (const range of STATE_RANGES) {
     if (from >= range.lt) continue;
     const limit = AUDIT_RECORDS_PER_PAGE_MAX - records.length;
-    const gte = from > range.gte ? from : range.gte;
+    let { gte } = range;
+    if (from > gte) gte = from;
     for (const key of limit === 0 ? [] : await view.keys({ gte, lt: range.lt }, limit)) {
       const value = await view.get(key);
       if (value === null) throw corrupt(store.directory, `record ${key} is missing`);

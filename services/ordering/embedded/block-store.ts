@@ -45,12 +45,7 @@ import {
   RESPONSES,
   responseKey,
 } from "./keys.ts";
-import {
-  type Change,
-  type LevelView,
-  openSealedLevel,
-  type SealedLevel,
-} from "./sealed-level.ts";
+import { type Change, type LevelView, openSealedLevel, type SealedLevel } from "./sealed-level.ts";
 import { corrupt } from "./store-errors.ts";
 
 const FORMAT = 1;
