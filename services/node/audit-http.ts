@@ -158,7 +158,7 @@ class Client {
     );
     const { code, message } = refusalOf(text);
     const { status } = answer;
-    if (status === 429 || status >= 500) {
+    if (status === 429 || (status >= 502 && status <= 504)) {
       const seconds = Number(answer.headers.get("retry-after") ?? Number.NaN);
       return new Transient(`${status} ${code}`, seconds >= 0 ? seconds * 1000 : null);
     }

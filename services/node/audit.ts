@@ -6,6 +6,7 @@
  * the way; stored records only ever stand on the other side of a comparison. It writes nothing. Its
  * source is a stopped node's directory or somebody else's node (`audit-http.ts`).
  */
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { AuditSource } from "../chain/audit-source.ts";
 import { createRules } from "../chain/rules.ts";
@@ -14,6 +15,7 @@ import { type BlockStore, inspectBlockStore } from "../ordering/embedded/block-s
 import { corrupt } from "../ordering/embedded/store-errors.ts";
 import { bytesEqual, fromHex, toHex } from "../primitives/bytes.ts";
 import { GridError } from "../primitives/errors.ts";
+import { AUDIT_WORKERS_MAX } from "../primitives/limits.ts";
 import type { AuditHead } from "../wire/audit-page.ts";
 import { type Genesis, genesisHash } from "../wire/genesis.ts";
 import type { Divergence } from "./audit-finding.ts";
@@ -21,6 +23,9 @@ import { NO_POOL, startCheckPool } from "./audit-pool.ts";
 import { Auditor, type AuditProgress } from "./audit-run.ts";
 import { type AuditStart, genesisStart } from "./audit-start.ts";
 import type { AuditTotals } from "./audit-totals.ts";
+
+/** A thread takes about as long to start as this many blocks to check. */
+const WORKERS_BLOCKS_MIN = 256;
 
 export type AuditReport = {
   readonly networkId: string;
@@ -34,7 +39,7 @@ export type AuditReport = {
 
 export type AuditRequest = {
   readonly genesis: Genesis;
-  /** Threads that check signatures ahead; default 0, everything on this one. */
+  /** Threads that check signatures ahead; 0: everything on this one. Default: as it pays. */
   readonly workers?: number;
   readonly start?: AuditStart; // default: genesis
   readonly onProgress?: (progress: AuditProgress) => void;
@@ -76,7 +81,8 @@ export async function auditSource(
   const head = await source.head();
   requireGenesis(source.name, head.genesisHash, genesis);
   requireBlocks(source.name, head, start);
-  const pool = openPool(genesis, request.workers ?? 0);
+  const blocks = head.blocks - start.height;
+  const pool = openPool(genesis, request.workers ?? workersFor(blocks));
   try {
     const auditor = new Auditor({ source, genesis, pool, start, head, onProgress });
     const divergence = await auditor.run(head);
@@ -117,6 +123,12 @@ function requireBlocks(name: string, { base, blocks, state }: AuditHead, start: 
     argument: "from-snapshot",
     value: String(start.height),
   });
+}
+
+/** Beside this thread, one for each further core; none for a chain that is sooner done alone. */
+function workersFor(blocks: number): number {
+  if (blocks < WORKERS_BLOCKS_MIN) return 0;
+  return Math.min(availableParallelism() - 1, AUDIT_WORKERS_MAX);
 }
 
 function openPool(genesis: Genesis, workers: number) {

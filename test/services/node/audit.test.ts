@@ -2,7 +2,8 @@
  * Method: a chain of three regions with random traffic, made by embedded ordering and stopped; the
  * auditor must find it equal and leave it as it is. Then lies are planted in copies, each sealed as
  * the store itself seals, so that every checksum holds: the auditor must name block, region, record
- * and field of each. Last, any byte of any record, flipped and sealed again, must not pass.
+ * and field of each, the same from the directory and from a node over HTTP. Last, any byte of any
+ * record, flipped and sealed again, must not pass.
  */
 
 import { cpSync, existsSync } from "node:fs";
@@ -21,7 +22,9 @@ import {
   slotKey,
 } from "../../../services/chain/store-keys.ts";
 import { signEd25519 } from "../../../services/crypto/ed25519.ts";
-import { type AuditReport, auditDirectory } from "../../../services/node/audit.ts";
+import { type AuditReport, auditDirectory, auditSource } from "../../../services/node/audit.ts";
+import { createHttpAuditSource } from "../../../services/node/audit-http.ts";
+import { createStoreAuditSource } from "../../../services/ordering/embedded/audit-source.ts";
 import {
   decodeBody,
   decodeSignedHeader,
@@ -29,7 +32,10 @@ import {
   encodeSignedHeader,
   signBlock,
 } from "../../../services/ordering/embedded/block.ts";
-import { openBlockStore } from "../../../services/ordering/embedded/block-store.ts";
+import {
+  inspectBlockStore,
+  openBlockStore,
+} from "../../../services/ordering/embedded/block-store.ts";
 import { startEmbeddedChain } from "../../../services/ordering/embedded/chain.ts";
 import {
   decodeResponse,
@@ -63,6 +69,7 @@ import {
   encodeSlotRecord,
   type SlotRecord,
 } from "../../../services/wire/slot-record.ts";
+import { serveAudit } from "../../support/audit-server.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { randomBlocks, threeRegions } from "../chain/workload.ts";
 
@@ -137,7 +144,21 @@ async function auditLie(plant: (level: SealedLevel) => Promise<void>): Promise<A
   const level = await openSealedLevel(join(directory, "chain"));
   await plant(level);
   await level.close();
-  return audit(directory);
+  const report = await audit(directory);
+  expect(await auditOverHttp(directory)).toEqual(report);
+  return report;
+}
+
+/** The same of a node that serves the directory. */
+async function auditOverHttp(directory: string): Promise<AuditReport> {
+  const store = await inspectBlockStore({ directory: join(directory, "chain") });
+  const server = await serveAudit(createStoreAuditSource(store));
+  try {
+    return await auditSource({ genesis, source: createHttpAuditSource(server) });
+  } finally {
+    await server.stop();
+    await store.close();
+  }
 }
 
 async function rewrite<Value>(
@@ -218,6 +239,7 @@ test("an honest chain is equal, and is left as it is", async () => {
   const { membersUc, retailerUc, neighboursUc, gridOperatorUc, treasuryUc } = totals;
   expect(membersUc + retailerUc + neighboursUc + gridOperatorUc + treasuryUc).toBe(0n);
   expect(heights).toEqual(Array.from({ length: height }, (_, i) => i + 1));
+  expect(await auditOverHttp(honest)).toEqual(report);
   expect(await dump(honest)).toEqual(before);
 });
 
