@@ -15,7 +15,8 @@ import type { Genesis } from "../wire/genesis.ts";
 import type { Application, Block, Finalized } from "./abci.ts";
 import type { ChainHead, LaneView } from "./access.ts";
 import { admissionRoot, memberAt } from "./admission.ts";
-import { type CertificateCheck, createCertificateCheck } from "./certificates.ts";
+import { createMemberReader } from "./admission-facts.ts";
+import { createCertificateCheck } from "./certificates.ts";
 import { readForward } from "./forward-book.ts";
 import { clearedSlots, laneView, reportedSlots } from "./lane.ts";
 import { type LaneExecutor, sequentialExecutor } from "./lane-executor.ts";
@@ -36,22 +37,20 @@ export type MarketApplication = Application & {
 /**
  * @param stored - all records whose key is a state key (`store-keys.ts`); others are ignored
  * @param executor - who runs the lanes; the default runs them one after another
- * @param certifies - the check of `createCertificateCheck`, where somebody worked ahead for it
  * @throws GridError database_corrupt, genesis_mismatch, or config_invalid for keys in genesis
  */
 export function createApplication({
   genesis,
   stored,
   executor = sequentialExecutor,
-  ...options
 }: {
   genesis: Genesis;
   stored: ReadonlyMap<string, Uint8Array>;
   executor?: LaneExecutor;
-  certifies?: CertificateCheck;
 }): MarketApplication {
   const rules = createRules(genesis);
-  const certifies = options.certifies ?? createCertificateCheck(rules);
+  const certifies = createCertificateCheck(rules);
+  const members = createMemberReader();
   let committed: ChainState = loadState(rules, stored) ?? genesisState(rules);
   let initialised = committed.height > 0;
   let finalized: Applied | null = null;
@@ -71,7 +70,8 @@ export function createApplication({
       const state = judgedState(committed);
       // Before block 1 there is no time yet: it may come before genesis time.
       const notBeforeS = committed.height === 0 ? (0 as UnixSeconds) : committed.timeS;
-      return judgeTransaction({ rules, certifies, state, timeS: null, notBeforeS }, bytes).result;
+      return judgeTransaction({ rules, certifies, members, state, timeS: null, notBeforeS }, bytes)
+        .result;
     },
     prepareProposal: (block) => ({ transactions: fitting(block.transactions) }),
     processProposal: (block) => {
@@ -80,7 +80,7 @@ export function createApplication({
     },
     finalizeBlock(block): Finalized {
       finalized = null; // a block that fails must not leave an earlier one to commit
-      const applied = applyBlock({ rules, certifies, executor, state: committed, block });
+      const applied = applyBlock({ rules, certifies, members, executor, state: committed, block });
       finalized = applied;
       const { results, slotRecords, state } = applied;
       return { results, appHash: state.appHash, slotRecords };

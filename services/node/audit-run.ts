@@ -5,7 +5,7 @@
 import type { Application, StoreChange } from "../chain/abci.ts";
 import { createApplication } from "../chain/application.ts";
 import type { AuditSource } from "../chain/audit-source.ts";
-import { createCertificateCheck } from "../chain/certificates.ts";
+import type { LaneExecutor } from "../chain/lane-executor.ts";
 import { valueDifference } from "../chain/record-difference.ts";
 import { createRules } from "../chain/rules.ts";
 import { isStateKey, placeOfKey } from "../chain/store-keys.ts";
@@ -17,6 +17,7 @@ import type { AuditHead } from "../wire/audit-page.ts";
 import type { Genesis } from "../wire/genesis.ts";
 import type { Header } from "../wire/header.ts";
 import { blockDifference } from "./audit-block.ts";
+import { type BlockChecks, withChecks } from "./audit-checks.ts";
 import { compareEnd } from "./audit-end.ts";
 import { BlockFeed, type FedBlock } from "./audit-feed.ts";
 import { Diverged, type Divergence, decoded, type Place, refuse } from "./audit-finding.ts";
@@ -39,8 +40,8 @@ export class Auditor {
   readonly #start: AuditStart;
   readonly #onProgress: (progress: AuditProgress) => void;
   readonly #application: Application;
-  /** Answers worked out ahead, of the block in the making. */
-  readonly #certificates = new Map<string, boolean>();
+  /** What was found out ahead about the block in the making. */
+  #checks: BlockChecks | null = null;
   readonly #feed: BlockFeed;
   readonly #history: HistoryComparison;
   readonly #ledger: AuditLedger;
@@ -57,6 +58,7 @@ export class Auditor {
     readonly source: AuditSource;
     readonly genesis: Genesis;
     readonly pool: CheckPool;
+    readonly executor: LaneExecutor;
     readonly start: AuditStart;
     readonly head: AuditHead;
     readonly onProgress: (progress: AuditProgress) => void;
@@ -68,9 +70,9 @@ export class Auditor {
     this.#start = start;
     this.#onProgress = parts.onProgress;
     const rules = createRules(genesis);
-    const certifies = createCertificateCheck(rules, this.#certificates);
     const { records: stored } = start;
-    this.#application = createApplication({ genesis, stored, certifies });
+    const executor = withChecks(parts.executor, () => this.#checks);
+    this.#application = createApplication({ genesis, stored, executor });
     if (start.height === 0) this.#application.initChain();
     this.#state = new Map(stored);
     this.#height = start.height;
@@ -148,8 +150,7 @@ export class Auditor {
     const proposal = { height, timeS: header.timeS, transactions };
     const { accept, reason } = this.#application.processProposal(proposal);
     if (!accept) refuse(at, { field: "proposal", stored: reason, computed: "a valid block" });
-    this.#certificates.clear();
-    for (const [key, valid] of checks?.certificates ?? []) this.#certificates.set(key, valid);
+    this.#checks = checks;
     const { finalized, changes } = this.#execute(at, () => {
       const answered = this.#application.finalizeBlock(proposal);
       return { finalized: answered, changes: this.#application.commit().changes };

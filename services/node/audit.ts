@@ -9,6 +9,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { AuditSource } from "../chain/audit-source.ts";
+import { sequentialExecutor } from "../chain/lane-executor.ts";
 import { createRules } from "../chain/rules.ts";
 import { createStoreAuditSource } from "../ordering/embedded/audit-source.ts";
 import { type BlockStore, inspectBlockStore } from "../ordering/embedded/block-store.ts";
@@ -23,6 +24,7 @@ import { NO_POOL, startCheckPool } from "./audit-pool.ts";
 import { Auditor, type AuditProgress } from "./audit-run.ts";
 import { type AuditStart, genesisStart } from "./audit-start.ts";
 import type { AuditTotals } from "./audit-totals.ts";
+import { createLaneWorkers, METERS_PARALLEL_MIN } from "./lane-workers.ts";
 
 /** A thread takes about as long to start as this many blocks to check. */
 const WORKERS_BLOCKS_MIN = 256;
@@ -82,9 +84,10 @@ export async function auditSource(
   requireGenesis(source.name, head.genesisHash, genesis);
   requireBlocks(source.name, head, start);
   const blocks = head.blocks - start.height;
-  const pool = openPool(genesis, request.workers ?? workersFor(blocks));
+  const threads = startThreads(genesis, request.workers ?? workersFor(blocks));
+  const { pool, executor } = threads;
   try {
-    const auditor = new Auditor({ source, genesis, pool, start, head, onProgress });
+    const auditor = new Auditor({ source, genesis, pool, executor, start, head, onProgress });
     const divergence = await auditor.run(head);
     return {
       networkId: genesis.networkId,
@@ -95,7 +98,7 @@ export async function auditSource(
       divergence,
     };
   } finally {
-    await pool.close();
+    await threads.stop();
   }
 }
 
@@ -131,9 +134,22 @@ function workersFor(blocks: number): number {
   return Math.min(availableParallelism() - 1, AUDIT_WORKERS_MAX);
 }
 
-function openPool(genesis: Genesis, workers: number) {
-  if (workers === 0) return NO_POOL;
+/** Threads for both kinds of work: signatures ahead of the replay, and lanes in it. */
+function startThreads(genesis: Genesis, workers: number) {
+  if (workers === 0) return { pool: NO_POOL, executor: sequentialExecutor, stop: async () => {} };
   const { committee } = createRules(genesis);
   const sequencerPublicKey = fromHex(genesis.sequencerPublicKey);
-  return startCheckPool({ workers, context: { sequencerPublicKey, committee } });
+  const context = { sequencerPublicKey, committeeKeys: committee.publicKeys };
+  const pool = startCheckPool({ workers, context });
+  const meters = genesis.regions.reduce((sum, region) => sum + region.meters.length, 0);
+  // Few meters are sooner settled than shared out: their threads would stand idle.
+  const lanes = meters < METERS_PARALLEL_MIN ? null : createLaneWorkers({ workers });
+  return {
+    pool,
+    executor: lanes ?? sequentialExecutor,
+    stop: async () => {
+      await pool.close();
+      await lanes?.stop();
+    },
+  };
 }

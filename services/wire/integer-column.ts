@@ -133,6 +133,19 @@ export function readColumn(
   return fault === null ? column : fail(fault);
 }
 
+/** Like `readColumn`, of bytes that this program has just written itself. */
+export function trustColumn(
+  bytes: Uint8Array,
+  offset: number,
+  { count }: { readonly count: number },
+): IntegerColumn {
+  if (count === 0) return openColumn(bytes.subarray(offset, offset), 0);
+  const code = bytes[offset]!;
+  const width = code % UNIFORM;
+  const end = offset + 1 + width * (code > UNIFORM ? 1 : count);
+  return openColumn(bytes.subarray(offset, end), count);
+}
+
 /** Why the bytes are not the column's only form, or null. */
 function columnFault(column: IntegerColumn, kind: "number" | "bigint"): string | null {
   const width = column.bytes[0]! % UNIFORM;

@@ -10,9 +10,9 @@ import { type CodecValue, decode, encode } from "../primitives/codec.ts";
 import { GridError } from "../primitives/errors.ts";
 import { MEMBERS_PER_REGION_MAX } from "../primitives/limits.ts";
 import type { MicroCents, Slot } from "../primitives/units.ts";
-import { type BillTable, decodeBills } from "./bill-table.ts";
+import { type BillTable, decodeBills, openBills } from "./bill-table.ts";
 import type { Mechanism } from "./genesis.ts";
-import { columnNumbers, encodeColumn, readColumn } from "./integer-column.ts";
+import { columnNumbers, encodeColumn, readColumn, trustColumn } from "./integer-column.ts";
 
 export type LineFlow = {
   readonly lineIndex: number;
@@ -63,7 +63,14 @@ export type SlotRecord = {
 
 const FIELDS = 31;
 
+/** Bytes of records that came from bytes: a record is written as it was read. */
+const written = new WeakMap<SlotRecord, Uint8Array>();
+
 export function encodeSlotRecord(record: SlotRecord): Uint8Array {
+  return written.get(record) ?? encodeFields(record);
+}
+
+function encodeFields(record: SlotRecord): Uint8Array {
   return encode([
     record.regionIndex,
     record.slot,
@@ -134,6 +141,22 @@ function decodeForward(value: CodecValue): ForwardRecord | null {
  * @throws GridError bytes_malformed
  */
 export function decodeSlotRecord(bytes: Uint8Array): SlotRecord {
+  return readRecord(bytes, { column: readColumn, bills: decodeBills });
+}
+
+/**
+ * A record over bytes that this program wrote itself a moment ago, on another thread perhaps: form
+ * is not checked again. It keeps the bytes.
+ */
+export function openSlotRecord(bytes: Uint8Array): SlotRecord {
+  const record = readRecord(bytes, { column: trustColumn, bills: openBills });
+  written.set(record, bytes);
+  return record;
+}
+
+type Readers = { readonly column: typeof readColumn; readonly bills: typeof decodeBills };
+
+function readRecord(bytes: Uint8Array, readers: Readers): SlotRecord {
   const fields = decode(bytes);
   if (!Array.isArray(fields) || fields.length !== FIELDS) {
     throw new GridError("bytes_malformed", "not a slot record", { what: "slot record", offset: 0 });
@@ -141,7 +164,8 @@ export function decodeSlotRecord(bytes: Uint8Array): SlotRecord {
   const at = <T>(i: number) => fields[i] as T;
   const money = (i: number) => BigInt(at<number>(i)) as MicroCents;
   const quality = at<Uint8Array>(11);
-  const column = (i: number, count: number) => numbersOf(at(i), `field ${i}`, count);
+  const column = (i: number, count: number) =>
+    numbersOf(at(i), { what: `field ${i}`, count }, readers.column);
   const members = at<number>(12);
   if (!(members >= 0 && members <= MEMBERS_PER_REGION_MAX)) {
     throw new GridError("bytes_malformed", "not a slot record: members", {
@@ -178,13 +202,17 @@ export function decodeSlotRecord(bytes: Uint8Array): SlotRecord {
     reportHash: at(26),
     readingsRoot: at(27),
     receiptsRoot: at(28),
-    bills: decodeBills(at<Uint8Array>(29)),
+    bills: readers.bills(at<Uint8Array>(29)),
     forward: decodeForward(at(30)),
   };
 }
 
-function numbersOf(bytes: Uint8Array, what: string, count: number): Float64Array {
-  const column = readColumn(bytes, 0, { what, count, kind: "number" });
+function numbersOf(
+  bytes: Uint8Array,
+  { what, count }: { readonly what: string; readonly count: number },
+  read: typeof readColumn,
+): Float64Array {
+  const column = read(bytes, 0, { what, count, kind: "number" });
   if (column.bytes.length === bytes.length) return columnNumbers(column);
   throw new GridError("bytes_malformed", `not a slot record: ${what}: trailing bytes`, {
     what,

@@ -22,8 +22,8 @@ import {
   reportStatement,
 } from "../../services/wire/report.ts";
 import {
-  decodeMemberTransaction,
   memberAddress,
+  memberTransactionHash,
   signMemberTransaction,
 } from "../../services/wire/transaction.ts";
 import * as samples from "../services/wire/samples.ts";
@@ -91,7 +91,7 @@ function transactionVector() {
   const transaction = samples.sampleTransaction();
   const secretKey = samples.memberSecretKey;
   const bytes = signMemberTransaction({ transaction, secretKey });
-  const { hash } = decodeMemberTransaction(bytes);
+  const hash = memberTransactionHash(bytes);
   return { transaction, secretKey, sender: memberAddress(secretKey), bytes, hash };
 }
 
