@@ -32,9 +32,9 @@ const CBOR = { "Content-Type": "application/cbor" };
 const auditorsOnly = { tags, security: AUDITOR_SECURITY };
 
 export function installAuditRoutes(app: OpenAPIHono<ApiEnv>, context: ApiContext): void {
-  installRights(app, context);
   installBlockRoutes(app, context);
   installStateRoutes(app, context);
+  installRights(app, context);
 }
 
 function installRights(app: OpenAPIHono<ApiEnv>, context: ApiContext): void {

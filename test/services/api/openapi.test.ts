@@ -28,15 +28,28 @@ const DAY_SLOTS = 110;
 async function harnessWithHistory() {
   const harness = await createHarness({ slots: DAY_SLOTS });
   const token = await harness.signIn("meadow", 0);
+  const { token: auditor } = await harness.json<{ token: string }>("/api/v1/auditors", {
+    ...post({ days: 30 }, OPERATOR_TOKEN),
+    status: 201,
+  });
   const last = harness.chain.head().lastClearedSlot!;
   await rollUpDays({ ...harness.options, untilSlot: last });
   const document = await harness.json<Document>("/openapi.json");
-  return { harness, token, last, document };
+  return { harness, token, auditor, last, document };
 }
 
 /** How a test calls each operation; a new one without a row here fails the test. */
-function calls(token: string, slot: number): Record<string, { path?: string; init?: RequestInit }> {
+function calls({
+  token,
+  auditor,
+  last: slot,
+}: {
+  token: string;
+  auditor: string;
+  last: number;
+}): Record<string, { path?: string; init?: RequestInit }> {
   const own = { init: bearer(token) };
+  const audits = { init: bearer(auditor) };
   return {
     getLive: {},
     getReady: {},
@@ -63,6 +76,17 @@ function calls(token: string, slot: number): Record<string, { path?: string; ini
     getMyBillProof: { path: `/api/v1/me/bills/${slot - 1}/0/proof`, ...own },
     submitTransaction: { init: post({ raw: toHex0x(new Uint8Array([2, 1])) }) },
     listRefusals: { path: "/api/v1/refusals?region=meadow", init: bearer(OPERATOR_TOKEN) },
+    createAuditor: { init: post({ days: 1 }, OPERATOR_TOKEN) },
+    revokeAuditors: { init: { method: "DELETE", ...bearer(OPERATOR_TOKEN) } },
+    getAuditGenesis: audits,
+    getAuditHead: audits,
+    listAuditBlocks: { path: "/api/v1/audit/blocks?from=1&to=3", ...audits },
+    listAuditRecords: {
+      path: "/api/v1/audit/records",
+      init: post({ keys: ["head/last"] }, auditor),
+    },
+    listAuditKeys: audits,
+    listAuditState: audits,
     followStream: {},
   };
 }
@@ -108,7 +132,7 @@ test("the document is sound: ids, parameters, descriptions, references", async (
   );
   const ids = operations.map(({ operation }) => operation.operationId);
   expect(new Set(ids).size).toBe(ids.length);
-  expect(ids.length).toBe(24);
+  expect(ids.length).toBe(32);
   for (const { path, operation } of operations) {
     const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();
     const declared = (operation.parameters ?? []).filter((parameter) => parameter.in === "path");
@@ -125,8 +149,9 @@ test("the document is sound: ids, parameters, descriptions, references", async (
 });
 
 test("every operation answers with a status and a body that the document names", async () => {
-  const { harness, token, last, document } = await harnessWithHistory();
-  const called = await callAll(harness, document, calls(token, last));
+  const history = await harnessWithHistory();
+  const { harness, document } = history;
+  const called = await callAll(harness, document, calls(history));
   for (const { response, path, method, operation } of called) {
     const name = `${method} ${path} ${response.status}`;
     const declared = operation.responses[String(response.status)];
@@ -148,8 +173,9 @@ test("every operation answers with a status and a body that the document names",
 });
 
 test("money is a decimal string, energy a whole number or null, in every answer", async () => {
-  const { harness, token, last, document } = await harnessWithHistory();
-  const called = await callAll(harness, document, calls(token, last));
+  const history = await harnessWithHistory();
+  const { harness, document } = history;
+  const called = await callAll(harness, document, calls(history));
   let [money, energy, prices] = [0, 0, 0];
   const walk = (value: unknown, key: string) => {
     if (Array.isArray(value)) for (const item of value) walk(item, key);
