@@ -24,10 +24,16 @@ export function slotWitnessFinding(
   records: readonly SlotRecord[],
 ): WitnessFinding | null {
   const byRegion = new Map(records.map((record) => [record.regionIndex, record]));
-  for (const record of records) {
-    const difference =
-      priceFault(rules, record) ?? lineFault(rules, record, byRegion) ?? memberFault(rules, record);
-    if (difference !== null) return { regionIndex: record.regionIndex, difference };
+  const checks = [
+    (record: SlotRecord) => priceFault(rules, record),
+    (record: SlotRecord) => lineFault(rules, record, byRegion),
+    (record: SlotRecord) => memberFault(rules, record),
+  ];
+  for (const check of checks) {
+    for (const record of records) {
+      const difference = check(record);
+      if (difference !== null) return { regionIndex: record.regionIndex, difference };
+    }
   }
   if (records.length < rules.regions.length) return null;
   const sumUc = records.reduce((sum, { neighboursUc }) => sum + neighboursUc, 0n);
@@ -136,7 +142,9 @@ function memberFault(rules: Rules, record: SlotRecord): Difference | null {
   if (record.mechanism !== "uniform-price") return null;
   const { priceUcPerWh: price } = record;
   const { retailUcPerWh, feedInUcPerWh } = rules.retailer;
-  let [highestBid, lowestAsk] = [feedInUcPerWh, retailUcPerWh];
+  // The retailer's own two prices may be one; it does not trade with itself.
+  let highestBid = Math.min(feedInUcPerWh, retailUcPerWh - 1);
+  let lowestAsk = retailUcPerWh;
   for (const [m, position] of positionsOf(record)) {
     const ownWh = Math.min(position.toBuyWh, position.toSellWh);
     const [buyWh, sellWh] = [position.toBuyWh - ownWh, position.toSellWh - ownWh];
@@ -157,7 +165,7 @@ function memberFault(rules: Rules, record: SlotRecord): Difference | null {
       served(`member ${m}: sold Wh`, soldWh, ask > price ? 0 : dueSell, sellWh);
     if (found !== null) return found;
   }
-  if (price !== null || highestBid < lowestAsk || highestBid === feedInUcPerWh) return null;
+  if (price !== null || highestBid < lowestAsk) return null;
   return fault("priceUcPerWh", "null", `a bid of ${highestBid} meets an ask of ${lowestAsk}`);
 }
 
