@@ -1,8 +1,8 @@
 /**
- * Signatures of transactions, which cost more than all the rest of admission: verified once for each
- * transaction, however often it is judged (mempool, then block), and all those of a block at once
- * where an executor can spread them over workers. In what order they are verified cannot be seen:
- * a signature is good or bad by itself, and judging takes the answers in the block's order.
+ * Signatures of transactions, which cost more than all the rest of admission: verified once for
+ * each transaction, however often it is judged (mempool, then block), and all those of a block at
+ * once where an executor can spread them over workers. In what order they are verified cannot be
+ * seen: a signature is good or bad by itself, and judging takes the answers in the block's order.
  */
 import { sha256 } from "../crypto/hash.ts";
 import { toHex } from "../primitives/bytes.ts";

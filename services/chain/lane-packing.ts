@@ -10,7 +10,6 @@ import { concatBytes, fromUtf8, utf8 } from "../primitives/bytes.ts";
 import type { MicroCents } from "../primitives/units.ts";
 import { decodeReport } from "../wire/report.ts";
 import type { LineFlow } from "../wire/slot-record.ts";
-import type { Certified } from "./certificates.ts";
 import type { HeldSlot } from "./forward-book.ts";
 import type { PendingReport } from "./lane.ts";
 import type { ClearedBook, LaneAnswer, LaneFailure, LaneStep } from "./lane-executor.ts";
@@ -241,55 +240,6 @@ function split(hashes: Uint8Array): Uint8Array[] {
   return Array.from({ length: Math.floor(hashes.length / HASH_BYTES) }, (_, i) =>
     hashes.slice(HASH_BYTES * i, HASH_BYTES * (i + 1)),
   );
-}
-
-/** Members' transactions, in, and their senders, out. */
-export function writeTransactions(sink: ValueSink, transactions: readonly Uint8Array[]): void {
-  sink.number(transactions.length);
-  for (const bytes of transactions) sink.column(bytes);
-}
-
-/** Copies: cryptography in native code may refuse shared memory. */
-export function readTransactions(reader: ValueReader): Uint8Array[] {
-  return Array.from({ length: reader.number() }, () => reader.bytes().slice());
-}
-
-export function writeSenders(sink: ValueSink, senders: readonly (Uint8Array | null)[]): void {
-  sink.number(senders.length);
-  for (const sender of senders) sink.column(sender ?? new Uint8Array(0));
-}
-
-export function readSenders(reader: ValueReader): (Uint8Array | null)[] {
-  return Array.from({ length: reader.number() }, () => {
-    const sender = reader.bytes();
-    return sender.length === 0 ? null : sender.slice();
-  });
-}
-
-/** Certificates, in, and whether they hold, out. */
-export function writeCertificates(sink: ValueSink, certificates: readonly Certified[]): void {
-  sink.number(certificates.length);
-  for (const { message, signature, signers } of certificates) {
-    sink.column(message);
-    sink.column(signature);
-    sink.number(signers);
-  }
-}
-
-export function readCertificates(reader: ValueReader): Certified[] {
-  return Array.from({ length: reader.number() }, () => ({
-    message: reader.bytes().slice(),
-    signature: reader.bytes().slice(),
-    signers: reader.number(),
-  }));
-}
-
-export function writeCertified(sink: ValueSink, certified: readonly boolean[]): void {
-  sink.column(Uint8Array.from(certified, Number));
-}
-
-export function readCertified(reader: ValueReader): boolean[] {
-  return Array.from(reader.bytes(), (one) => one === 1);
 }
 
 const STEPS: readonly LaneStep[] = ["open", "close", "root"];

@@ -7,8 +7,8 @@
  * Lanes bring the curve of their orders and fill the orders themselves, so that this step, which no
  * worker shares, does not grow with the number of orders.
  *
- * Every result is checked against its witness before anything of it is kept: prices, flows and fills
- * must satisfy complementary slackness. Each lane checks its own fills, `check` all the rest.
+ * Every result is checked against its witness before anything of it is kept: prices, flows and
+ * fills must satisfy complementary slackness. Each lane checks its own fills, `check` all the rest.
  */
 import { couplePrices, type PriceCoupling, pricesOf } from "../market/coupling.ts";
 import type { Line } from "../market/network.ts";

@@ -21,8 +21,8 @@ const BILL_DEPTH = merkleDepth(BILL_FIELDS.length);
 const BATCH_BILLS = 512;
 const ZERO_CHUNK = new Uint8Array(CHUNK_BYTES);
 
-/** A node of the bill's tree: one for all bills, or packed, one per bill of a batch. */
-type Node = { readonly same: Uint8Array } | { readonly each: (batch: Batch) => Uint8Array }; // CHUNK_BYTES per bill
+/** A node of the bill's tree: one for all bills, or packed, 32 bytes for each of a batch. */
+type Node = { readonly same: Uint8Array } | { readonly each: (batch: Batch) => Uint8Array };
 
 type Batch = { readonly from: number; readonly to: number };
 

@@ -56,6 +56,8 @@ export type LanePool = {
   /** What the steps of lanes go by from now on. */
   setRules(rules: LaneRules): void;
   readonly size: number;
+  /** Resolves when all threads of now serve, or have ended: phases do not wait for that. */
+  ready(): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -64,12 +66,15 @@ type Member = {
   readonly worker: Worker;
   readonly port: MessagePort;
   readonly arenas: Map<number, SharedArrayBuffer>;
+  readonly serving: Promise<void>;
 };
 
 export type LanePoolOptions = {
   readonly workers: number; // threads beside the caller's
   readonly entry?: URL; // what a thread runs; it calls `serveLanes`
   readonly stallMs?: number;
+  /** Whether the calling thread takes jobs too; the default is that it does. */
+  readonly caller?: "works" | "waits";
   /** Hears of a thread that was replaced, or could not be. */
   readonly onReplaced?: (thread: { readonly number: number; readonly why: string }) => void;
 };
@@ -77,6 +82,7 @@ export type LanePoolOptions = {
 export function createLanePool(options: LanePoolOptions): LanePool {
   const entry = options.entry ?? new URL("./lane-worker.mjs", import.meta.url);
   const stallMs = options.stallMs ?? STALL_MS;
+  const callerWorks = options.caller !== "waits" || options.workers === 0;
   const members = new Set<Member>();
   let rules: LaneRules | null = null;
   let numbers = 0;
@@ -90,7 +96,11 @@ export function createLanePool(options: LanePoolOptions): LanePool {
     const workerData: WorkerStart = { port: port2, number };
     const worker = new Worker(entry, { workerData, transferList: [port2], execArgv: [] });
     worker.unref();
-    const member = { number, worker, port, arenas: new Map() };
+    const serving = new Promise<void>((resolve) => {
+      worker.once("message", () => resolve());
+      worker.once("exit", () => resolve());
+    });
+    const member = { number, worker, port, arenas: new Map(), serving };
     members.add(member);
     let why = "it ended";
     worker.on("error", (error) => {
@@ -133,16 +143,17 @@ export function createLanePool(options: LanePoolOptions): LanePool {
     for (const job of work.first ?? []) {
       if (take(table, job, STATE.caller)) outcomes[job] = work.here(job);
     }
-    for (let job = takeNext(phase, STATE.caller); job !== null; ) {
-      outcomes[job] = work.here(job);
-      job = takeNext(phase, STATE.caller);
-    }
+    const next = () => (callerWorks ? takeNext(phase, STATE.caller) : null);
+    for (let job = next(); job !== null; job = next()) outcomes[job] = work.here(job);
     for (;;) {
       const settled = Atomics.load(control, CONTROL.settled);
       const out = collect({ work, phase, outcomes, takers, arenaOf });
       if (out.length === 0) break;
       if (Atomics.wait(control, CONTROL.settled, settled, stallMs) !== "timed-out") continue;
-      for (const job of out) outcomes[job] = work.here(job);
+      for (const job of out) {
+        take(table, job, STATE.caller); // where no thread has come to it, none shall
+        outcomes[job] = work.here(job);
+      }
       lost.push(...out);
     }
     const still = new Set(lost.map((job) => takers[job]!));
@@ -164,6 +175,9 @@ export function createLanePool(options: LanePoolOptions): LanePool {
     },
     get size() {
       return members.size;
+    },
+    async ready() {
+      await Promise.all([...members].map(({ serving }) => serving));
     },
     async stop() {
       isStopping = true;
@@ -195,7 +209,7 @@ function collect<Value>(parts: {
     if (outcomes[job] !== undefined) continue;
     const base = JOB.length * job;
     const state = Atomics.load(table, base + JOB.state);
-    if (state > STATE.free) {
+    if (state >= STATE.free) {
       takers[job] = state;
       out.push(job);
       continue;

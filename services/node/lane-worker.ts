@@ -6,6 +6,7 @@
  * Safe because nothing it may write to is read by another thread before it is published, and a
  * worker that stops at any instant leaves only jobs that somebody else does.
  */
+import { parentPort } from "node:worker_threads";
 import { senderOf } from "../chain/admission-facts.ts";
 import { verifyCertificate } from "../chain/certificates.ts";
 import { EMPTY_FORWARD } from "../chain/forward-state.ts";
@@ -21,19 +22,21 @@ import {
 } from "../chain/lane-executor.ts";
 import {
   readAnswer,
-  readCertificates,
   readOpenJob,
   readRootJob,
-  readTransactions,
-  writeCertified,
   writeClosed,
   writeCurve,
   writeFailure,
   writeRooted,
-  writeSenders,
 } from "../chain/lane-packing.ts";
 import type { LaneRules } from "../chain/rules.ts";
 import { measureValues, ValueReader, type ValueSink, writeValues } from "../chain/shared-values.ts";
+import {
+  readCertificates,
+  readTransactions,
+  writeCertified,
+  writeSenders,
+} from "../chain/signature-packing.ts";
 import { assert } from "../primitives/errors.ts";
 import { encodeSlotRecord } from "../wire/slot-record.ts";
 import {
@@ -108,13 +111,12 @@ export function serveLanes(
         if (take(message.table, job, taker)) run(job);
       }
     }
-    for (let job = takeNext(message, taker); job !== null; ) {
-      run(job);
-      job = takeNext(message, taker);
-    }
+    const next = () => takeNext(message, taker);
+    for (let job = next(); job !== null; job = next()) run(job);
     if (message.kind === "close") opened = null;
   };
 
+  parentPort?.postMessage("serving");
   port.on("message", (message: WorkerMessage) => {
     if (!("kind" in message)) rules = message.rules;
     else if (message.kind !== "close" || opened !== null) runPhase(message);

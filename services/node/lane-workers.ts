@@ -27,18 +27,20 @@ import {
   valuesOf,
 } from "../chain/lane-executor.ts";
 import {
-  readCertified,
   readClosed,
   readCurve,
   readRooted,
-  readSenders,
   writeAnswer,
-  writeCertificates,
   writeOpenJob,
   writeRootJob,
-  writeTransactions,
 } from "../chain/lane-packing.ts";
 import type { LaneRules, Rules } from "../chain/rules.ts";
+import {
+  readCertified,
+  readSenders,
+  writeCertificates,
+  writeTransactions,
+} from "../chain/signature-packing.ts";
 import { openSlotRecord } from "../wire/slot-record.ts";
 import { createLanePool, type LanePool, type LanePoolOptions } from "./lane-pool.ts";
 
@@ -50,9 +52,25 @@ const SIGNATURES_PARALLEL_MIN = 16;
 const SENDERS_PER_JOB = 32;
 const CERTIFICATES_PER_JOB = 4;
 
+/** Threads that are worth having unless somebody says otherwise. */
+const WORKERS_AUTO_MAX = 8;
+
+/** @param parts.configured - `lanes.workers` of the node's configuration */
+export function laneWorkerCount(parts: {
+  readonly configured: number | "auto";
+  readonly cores: number;
+  readonly meters: number;
+}): number {
+  const { configured, cores, meters } = parts;
+  if (configured !== "auto") return configured;
+  return meters < METERS_PARALLEL_MIN ? 0 : Math.min(cores - 1, WORKERS_AUTO_MAX);
+}
+
 export type LaneWorkers = LaneExecutor & {
   /** Threads that live. */
   readonly size: number;
+  /** Resolves when all threads serve; blocks do not wait for that. */
+  ready(): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -103,6 +121,7 @@ export function createLaneWorkers(options: LaneWorkersOptions): LaneWorkers {
     get size() {
       return pool.size;
     },
+    ready: () => pool.ready(),
     stop: () => pool.stop(),
   };
 }

@@ -2,10 +2,12 @@
  * A running node: opens the stores, starts ordering, oracle, broker, API and calendar in that
  * order, and stops them in the reverse. Everything the pure layers may not have is handed in here.
  */
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Broker } from "../broker/broker.ts";
 import type { ChainReader, ChainWriter } from "../chain/access.ts";
 import { createApplication } from "../chain/application.ts";
+import { type LaneExecutor, sequentialExecutor } from "../chain/lane-executor.ts";
 import { blsSecretKey } from "../crypto/bls.ts";
 import { type Oracle, type OracleOptions, startOracle } from "../oracle/oracle.ts";
 import { type OracleStore, openOracleStore } from "../oracle/store.ts";
@@ -22,6 +24,7 @@ import { systemClock } from "./clocks.ts";
 import type { NodeConfig } from "./config.ts";
 import { type Face, startFace } from "./face.ts";
 import type { NodeKeys } from "./keys.ts";
+import { createLaneWorkers, laneWorkerCount } from "./lane-workers.ts";
 import { Ending, Stack } from "./lifecycle.ts";
 import { type Log, type OpenLog, openLog, pruneLogs } from "./log.ts";
 import { type Schedule, startSchedule } from "./schedule.ts";
@@ -86,7 +89,8 @@ async function start(options: NodeOptions, stack: Stack): Promise<RunningNode> {
   stack.push(() => oracleStore.close());
 
   const { clock, speed, driven } = chooseClock(options, log);
-  const chain = await openChain({ genesis, blockStore, keys, clock });
+  const executor = openLanes(options, log, stack);
+  const chain = await openChain({ genesis, blockStore, keys, clock, executor });
   stack.push(() => chain.stop());
   chain.ended.catch((failure) => ended.fail(failure));
   driven?.advanceTo(chain.reader.head().timeS);
@@ -156,20 +160,37 @@ function chooseClock({ config, genesis, clock }: NodeOptions, log: Log) {
   return { clock: driven, speed: null, driven };
 }
 
+/** Lane workers, where there are to be any. */
+function openLanes({ config, genesis }: NodeOptions, log: Log, stack: Stack): LaneExecutor {
+  const meters = genesis.regions.reduce((sum, region) => sum + region.meters.length, 0);
+  const cores = availableParallelism();
+  const workers = laneWorkerCount({ configured: config.lanes.workers, cores, meters });
+  if (workers === 0) return sequentialExecutor;
+  const lanes = createLaneWorkers({
+    workers,
+    onReplaced: (thread) => log.warn(thread, "lane worker replaced"),
+  });
+  stack.push(() => lanes.stop());
+  log.info({ workers }, "lane workers started");
+  return lanes;
+}
+
 function openChain({
   genesis,
   blockStore,
   keys,
   clock,
+  executor,
 }: {
   genesis: Genesis;
   blockStore: BlockStore;
   keys: NodeKeys;
   clock: Clock;
+  executor: LaneExecutor;
 }): Promise<EmbeddedChain> {
   return startEmbeddedChain({
     genesis,
-    createApplication: (stored) => createApplication({ genesis, stored }),
+    createApplication: (stored) => createApplication({ genesis, stored, executor }),
     store: blockStore,
     sequencerSecretKey: keys.sequencer,
     clock,

@@ -14,7 +14,7 @@ import { bytesEqual, concatBytes, uintBytes, utf8 } from "../primitives/bytes.ts
 import { GridError } from "../primitives/errors.ts";
 import { PRICE_UC_PER_WH_MAX } from "../primitives/limits.ts";
 import { abiInt64, callSelector, isCall, readAbiInt64 } from "./abi.ts";
-import { decodeRlp, encodeRlp, type RlpValue } from "./rlp.ts";
+import { decodeRlp, encodeRlp, type RlpValue, rlpListPrefix } from "./rlp.ts";
 
 export const MEMBER_TRANSACTION_TYPE = 0x02;
 
@@ -29,14 +29,16 @@ export type SignedMemberTransaction = MemberTransaction & {
   readonly sender: Uint8Array | null; // 20 B; null where the signature recovers no key
 };
 
+const MARKET_PREFIX = concatBytes([new Uint8Array(14), utf8("lane")]);
+
 /** 14 zero bytes, "lane", region index as 2 big-endian bytes. */
 export function marketAddress(regionIndex: number): Uint8Array {
-  return concatBytes([new Uint8Array(14), utf8("lane"), uintBytes(regionIndex, 2)]);
+  return concatBytes([MARKET_PREFIX, uintBytes(regionIndex, 2)]);
 }
 
 /** The region whose market lives at `address`, or null. */
 export function regionOfMarket(address: Uint8Array): number | null {
-  if (!bytesEqual(address.subarray(0, 18), marketAddress(0).subarray(0, 18))) return null;
+  if (!bytesEqual(address.subarray(0, 18), MARKET_PREFIX)) return null;
   return address[18]! * 256 + address[19]!;
 }
 
@@ -103,8 +105,15 @@ function unsignedBody(transaction: MemberTransaction): RlpValue[] {
   ];
 }
 
+/** Fields that are signed: all but the signature's three. */
+const SIGNED_FIELDS = 9;
+
 function envelope(body: RlpValue): Uint8Array {
-  return concatBytes([Uint8Array.of(MEMBER_TRANSACTION_TYPE), encodeRlp(body)]);
+  return typed(encodeRlp(body));
+}
+
+function typed(body: Uint8Array): Uint8Array {
+  return concatBytes([Uint8Array.of(MEMBER_TRANSACTION_TYPE), body]);
 }
 
 /**
@@ -138,7 +147,8 @@ export function decodeMemberTransaction(
     to,
     data,
     sender: recover(() => {
-      return { digest: keccak256(envelope(fields.slice(0, 9))), r, s, yParity };
+      const body = rlpListPrefix(bytes.subarray(1), SIGNED_FIELDS);
+      return { digest: keccak256(typed(body)), r, s, yParity };
     }),
   };
 }

@@ -120,7 +120,7 @@ describe("one slot by hand", () => {
   });
 
   test("bills", () => {
-    expect(east.bills).toMatchObject([
+    expect([...east.bills]).toMatchObject([
       {
         forwardSoldWh: 700,
         forwardPriceUcPerWh: 10_000,
@@ -136,7 +136,7 @@ describe("one slot by hand", () => {
         amountUc: -3_000_000n + 60_000n,
       },
     ]);
-    expect(west.bills).toMatchObject([
+    expect([...west.bills]).toMatchObject([
       {
         forwardBoughtWh: 400,
         forwardPriceUcPerWh: 25_000,
