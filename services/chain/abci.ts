@@ -13,6 +13,20 @@
  *    synced batch before it goes on. Called once for each `finalizeBlock`.
  * 7. A block without transactions MUST leave the app hash unchanged unless its time makes
  *    something due.
+ *
+ * Requirements of snapshots (`SnapshotPower`), by which a node joins without the blocks of the past:
+ * 8. A snapshot of a height MUST be the same bytes on every node, whatever its history.
+ * 9. `listSnapshots` MUST name only snapshots that are whole, newest first, SNAPSHOTS_LISTED_MAX at
+ *    most. `loadSnapshotChunk` MUST answer nothing rather than other bytes.
+ * 10. `offerSnapshot` comes before block 1 only, with or without `initChain` before it; ordering
+ *    MUST have verified the app hash, and nothing else of the snapshot is trusted. Each offer starts
+ *    over: what was applied of the one before is forgotten.
+ * 11. `applySnapshotChunk` MUST verify each chunk before it is believed and name the one that is
+ *    bad, in bounded time and memory for any bytes. Chunks may come in any order and more than once.
+ * 12. Until the last chunk is applied `info` MUST answer as if nothing had been offered; after it
+ *    `info` MUST report the snapshot's height and the app hash that was trusted.
+ * 13. Ordering MUST make the changes of all accepted chunks durable, and MUST NOT start an
+ *    application from fewer of them: a restore that was cut short starts over from nothing.
  */
 import type { UnixSeconds } from "../primitives/units.ts";
 import type { SlotRecord } from "../wire/slot-record.ts";
@@ -59,4 +73,56 @@ export type Application = {
     readonly code: number; // 0 found, 1 unknown path, 2 nothing there
     readonly value: Uint8Array;
   };
+};
+
+/** What a node offers to others. Two snapshots are the same if and only if their hashes are. */
+export type Snapshot = {
+  readonly height: number;
+  readonly format: number; // the application's own
+  readonly chunks: number; // at least 1
+  readonly hash: Uint8Array; // 32 B
+  readonly metadata: Uint8Array; // the application's own; SNAPSHOT_METADATA_BYTES_MAX
+};
+
+export type OfferResult =
+  | "accept"
+  | "abort" // no snapshot can be restored here
+  | "reject" // not this one; another may do
+  | "reject_format" // none of this format
+  | "reject_sender"; // none of whoever sent this one
+
+export type ChunkResult =
+  | "accept"
+  | "abort"
+  | "retry" // this chunk, from somebody else
+  | "retry_snapshot" // this snapshot, from its first chunk
+  | "reject_snapshot"; // another snapshot: this one cannot lead to the app hash
+
+export type ChunkVerdict = {
+  readonly result: ChunkResult;
+  readonly reason: string; // for people; empty where accepted
+  readonly refetchChunks: readonly number[];
+  readonly rejectSenders: readonly string[];
+  /** Records that are verified by now: ordering keeps them (13). */
+  readonly changes: readonly StoreChange[];
+};
+
+export type SnapshotPower = {
+  listSnapshots(): readonly Snapshot[];
+  loadSnapshotChunk(place: ChunkPlace): { readonly chunk: Uint8Array }; // empty: not there
+  offerSnapshot(offer: { readonly snapshot: Snapshot; readonly appHash: Uint8Array }): {
+    readonly result: OfferResult;
+    readonly reason: string; // for people; empty where accepted
+  };
+  applySnapshotChunk(part: {
+    readonly index: number;
+    readonly chunk: Uint8Array;
+    readonly sender: string; // who sent it, to be rejected by name
+  }): ChunkVerdict;
+};
+
+export type ChunkPlace = {
+  readonly height: number;
+  readonly format: number;
+  readonly index: number;
 };

@@ -5,6 +5,7 @@
  */
 import { merkleRoot, mixInLength } from "../crypto/merkle.ts";
 import { concatBytes, toHex } from "../primitives/bytes.ts";
+import type { CodecValue } from "../primitives/codec.ts";
 import { MEMBERS_PER_REGION_MAX, REGIONS_MAX } from "../primitives/limits.ts";
 import type { Genesis } from "../wire/genesis.ts";
 import { chunksOf } from "./lane-columns.ts";
@@ -57,7 +58,7 @@ export function copyNonceColumn(nonces: Nonces): BigUint64Array {
   return column;
 }
 
-export function admissionRoot(regions: readonly Nonces[]): Uint8Array {
+export function admissionRoot(regions: readonly Pick<Nonces, "root">[]): Uint8Array {
   const roots = concatBytes(regions.map(({ root }) => root));
   return mixInLength(merkleRoot(roots, REGIONS_MAX), regions.length);
 }
@@ -78,8 +79,10 @@ export function decodeNonces(parts: {
     return corruptRecord(key, "has not the size of its region");
   }
   const column = nonceColumn(parts.memberCount);
-  values.forEach((value, m) => {
-    column[m] = BigInt(value as number);
-  });
+  for (const [m, value] of (values as readonly CodecValue[]).entries()) {
+    const isInteger = typeof value === "number" || typeof value === "bigint";
+    if (!isInteger || value < 0) return corruptRecord(key, "holds something that is no nonce");
+    column[m] = BigInt(value); // the codec has no integer beyond 64 bits
+  }
   return rootedNonces(column);
 }

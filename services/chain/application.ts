@@ -9,10 +9,21 @@
  */
 import { encode } from "../primitives/codec.ts";
 import { assert } from "../primitives/errors.ts";
-import { BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX } from "../primitives/limits.ts";
+import {
+  BLOCK_BYTES_MAX,
+  BLOCK_TRANSACTIONS_MAX,
+  SNAPSHOTS_LISTED_MAX,
+} from "../primitives/limits.ts";
 import type { Slot, UnixSeconds } from "../primitives/units.ts";
 import type { Genesis } from "../wire/genesis.ts";
-import type { Application, Block, Finalized } from "./abci.ts";
+import type {
+  Application,
+  Block,
+  ChunkVerdict,
+  Finalized,
+  Snapshot,
+  SnapshotPower,
+} from "./abci.ts";
 import type { ChainHead, LaneView } from "./access.ts";
 import { admissionRoot, memberAt } from "./admission.ts";
 import { createMemberReader } from "./admission-facts.ts";
@@ -21,32 +32,43 @@ import { readForward } from "./forward-book.ts";
 import { clearedSlots, laneView, reportedSlots } from "./lane.ts";
 import { type LaneExecutor, sequentialExecutor } from "./lane-executor.ts";
 import { createRules, type Rules } from "./rules.ts";
+import { encodeSnapshot, NO_SNAPSHOTS, type SnapshotSource } from "./snapshot.ts";
+import { openRestore, type SnapshotRestore } from "./snapshot-restore.ts";
 import { type ChainState, genesisState } from "./state.ts";
 import { type Applied, applyBlock } from "./state-transition.ts";
 import { headChange, loadState } from "./stored-state.ts";
 import { judgeTransaction } from "./transactions.ts";
 
 /** The application with its read side: what `ordering` needs to answer as a ChainReader. */
-export type MarketApplication = Application & {
-  head(): ChainHead;
-  lane(regionIndex: number): LaneView;
-  /** Next nonce of an address; 0 for one that is no member's. */
-  nonce(address: Uint8Array): number;
-};
+export type MarketApplication = Application &
+  SnapshotPower & {
+    head(): ChainHead;
+    lane(regionIndex: number): LaneView;
+    /** Next nonce of an address; 0 for one that is no member's. */
+    nonce(address: Uint8Array): number;
+    /** The committed state as a snapshot; blocks may be executed between its steps. */
+    snapshot(): Generator<readonly Uint8Array[], Snapshot, void>;
+  };
 
 /**
  * @param stored - all records whose key is a state key (`store-keys.ts`); others are ignored
  * @param executor - who runs the lanes; the default runs them one after another
+ * @param snapshots - what this node keeps and offers to others; the default: none
+ * @param retainHeight - asked at each commit: blocks below are no more needed here; 0: keep all
  * @throws GridError database_corrupt, genesis_mismatch, or config_invalid for keys in genesis
  */
 export function createApplication({
   genesis,
   stored,
   executor = sequentialExecutor,
+  snapshots = NO_SNAPSHOTS,
+  retainHeight = () => 0,
 }: {
   genesis: Genesis;
   stored: ReadonlyMap<string, Uint8Array>;
   executor?: LaneExecutor;
+  snapshots?: SnapshotSource;
+  retainHeight?: () => number;
 }): MarketApplication {
   const rules = createRules(genesis);
   const certifies = createCertificateCheck(rules);
@@ -54,6 +76,7 @@ export function createApplication({
   let committed: ChainState = loadState(rules, stored) ?? genesisState(rules);
   let initialised = committed.height > 0;
   let finalized: Applied | null = null;
+  let restore: SnapshotRestore | null = null;
 
   return {
     info: () => ({
@@ -80,6 +103,7 @@ export function createApplication({
     },
     finalizeBlock(block): Finalized {
       finalized = null; // a block that fails must not leave an earlier one to commit
+      restore = null;
       const applied = applyBlock({ rules, certifies, members, executor, state: committed, block });
       finalized = applied;
       const { results, slotRecords, state } = applied;
@@ -91,14 +115,49 @@ export function createApplication({
       committed = state;
       initialised = true;
       finalized = null;
-      return { changes: [...changes(), headChange(rules, committed)], retainHeight: 0 };
+      return {
+        changes: [...changes(), headChange(rules, committed)],
+        retainHeight: retainHeight(),
+      };
     },
+    listSnapshots: () => snapshots.list().slice(0, SNAPSHOTS_LISTED_MAX),
+    loadSnapshotChunk: (place) => ({ chunk: snapshots.chunk(place) ?? new Uint8Array(0) }),
+    offerSnapshot(offer) {
+      restore = null;
+      if (committed.height > 0) {
+        return { result: "abort", reason: `the state stands at height ${committed.height}` };
+      }
+      const { restore: opened, ...answer } = openRestore(rules, offer);
+      restore = opened;
+      return answer;
+    },
+    applySnapshotChunk(part) {
+      if (restore === null) return NOTHING_OFFERED;
+      const { state, ...verdict } = restore.apply(part);
+      if (verdict.result === "reject_snapshot") restore = null;
+      if (state !== null) {
+        committed = state;
+        initialised = true;
+        finalized = null;
+        restore = null;
+      }
+      return verdict;
+    },
+    snapshot: () => encodeSnapshot(rules, committed),
     query: ({ path, data }) => answerQuery(rules, committed, path, data),
     head: () => headOf(rules, committed),
     lane: (r) => laneView(laneAt(committed, r), rules.firstSlot),
     nonce: (address) => nonceOf(rules, committed, address),
   };
 }
+
+const NOTHING_OFFERED: ChunkVerdict = {
+  result: "abort",
+  reason: "no snapshot was accepted before this chunk",
+  refetchChunks: [],
+  rejectSenders: [],
+  changes: [],
+};
 
 function judgedState(state: ChainState) {
   return {

@@ -129,17 +129,20 @@ export function decodeForward(regionIndex: number, stored: Uint8Array): ForwardS
   const refuse = () => corruptRecord(key, "is no forward market");
   if (!Array.isArray(fields) || fields.length !== 5) return refuse();
   const [nextOrderId, ...lists] = fields as readonly CodecValue[];
-  if (typeof nextOrderId !== "number") return refuse();
-  const rowsOf = (place: number, width: number): (number | bigint)[][] => {
+  if (!isWithin(nextOrderId, WHOLE)) return refuse();
+  const rowsOf = (place: number, columns: readonly Range[], rowsMax: number) => {
     const list = lists[place];
     const fits = (row: CodecValue) => {
-      return Array.isArray(row) && row.length === width && row.every(isInteger);
+      if (!Array.isArray(row) || row.length !== columns.length) return false;
+      return row.every((value: CodecValue, c) => isWithin(value, columns[c]!));
     };
-    return Array.isArray(list) && list.every(fits) ? list : refuse();
+    if (!Array.isArray(list) || list.length > rowsMax || !list.every(fits)) return refuse();
+    return list as (number | bigint)[][];
   };
+  const rowsMax = FORWARD_ORDERS_PER_REGION_MAX;
   return rootedForward({
-    nextOrderId,
-    orders: rowsOf(0, 6).map((row) => {
+    nextOrderId: Number(nextOrderId),
+    orders: rowsOf(0, [WHOLE, WHOLE, INDEX, SIDE, PRICE, WHOLE], rowsMax).map((row) => {
       const [id, slot, memberIndex, side, limitUcPerWh, energyWh] = row.map(Number);
       return {
         id: id!,
@@ -150,7 +153,7 @@ export function decodeForward(regionIndex: number, stored: Uint8Array): ForwardS
         energyWh: energyWh!,
       };
     }),
-    positions: rowsOf(1, 4).map((row) => {
+    positions: rowsOf(1, [WHOLE, INDEX, WHOLE, WHOLE], rowsMax).map((row) => {
       const [slot, memberIndex, boughtWh, soldWh] = row.map(Number);
       return {
         slot: slot as Slot,
@@ -159,19 +162,31 @@ export function decodeForward(regionIndex: number, stored: Uint8Array): ForwardS
         soldWh: soldWh!,
       };
     }),
-    auctions: rowsOf(2, 2).map((row) => {
+    auctions: rowsOf(2, [WHOLE, PRICE], FORWARD_SLOTS_MAX).map((row) => {
       const [slot, priceUcPerWh] = row.map(Number);
       return { slot: slot as Slot, priceUcPerWh: priceUcPerWh! };
     }),
-    flows: rowsOf(3, 4).map(([slot, lineIndex, energyWh, rentUc]) => ({
-      slot: Number(slot) as Slot,
-      lineIndex: Number(lineIndex),
-      energyWh: Number(energyWh),
-      rentUc: BigInt(rentUc!) as MicroCents,
-    })),
+    flows: rowsOf(3, [WHOLE, INDEX, WHOLE, MONEY], FLOWS_MAX).map(
+      ([slot, lineIndex, energyWh, rentUc]) => ({
+        slot: Number(slot) as Slot,
+        lineIndex: Number(lineIndex),
+        energyWh: Number(energyWh),
+        rentUc: BigInt(rentUc!) as MicroCents,
+      }),
+    ),
   });
 }
 
-function isInteger(value: CodecValue): boolean {
-  return typeof value === "number" || typeof value === "bigint";
+type Range = { readonly min: number | bigint; readonly max: number | bigint };
+
+/** What a column may hold: beyond it the root would show only the digits that fit its width. */
+const WHOLE: Range = { min: 0, max: Number.MAX_SAFE_INTEGER };
+const INDEX: Range = { min: 0, max: 2 ** 32 - 1 };
+const SIDE: Range = { min: 0, max: 1 };
+const PRICE: Range = { min: -(2 ** 31), max: 2 ** 31 - 1 };
+const MONEY: Range = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
+
+function isWithin(value: CodecValue | undefined, { min, max }: Range): boolean {
+  if (typeof value !== "number" && typeof value !== "bigint") return false;
+  return value >= min && value <= max;
 }

@@ -20,6 +20,9 @@ import {
   laneBytes,
   laneColumns,
 } from "./lane-columns.ts";
+import { PENDING_REPORTS_PER_LANE_MAX } from "./lane-root.ts";
+import { CLEARED_SLOTS_MAX } from "./light-client/paths.ts";
+import { isFrontierCanonical } from "./receipts-history.ts";
 import { corruptRecord, openRecord, sealRecord } from "./sealed-record.ts";
 import { laneKey } from "./store-keys.ts";
 
@@ -100,8 +103,16 @@ export function decodeLane(parts: {
   new Uint8Array(memory).set(bytes);
   const { pending, forward } = parts;
   const lane = { columns: laneColumns(memory, parts.size), pending, forward };
-  if (reportedSlots(lane) - clearedSlots(lane) !== parts.pending.length) {
+  const cleared = clearedSlots(lane);
+  const isQueue = pending.length <= PENDING_REPORTS_PER_LANE_MAX && cleared <= CLEARED_SLOTS_MAX;
+  if (!isQueue || reportedSlots(lane) - cleared !== pending.length) {
     return corruptRecord(key, "does not match its pending reports");
+  }
+  // Bytes that no root covers: a lane has one form only.
+  const rest = bytes.subarray(lane.columns.counters.byteLength, lane.columns.memberUc.byteOffset);
+  const { historyFrontier } = lane.columns;
+  if (rest.some((byte) => byte !== 0) || !isFrontierCanonical(historyFrontier, cleared)) {
+    return corruptRecord(key, "is not in its only form");
   }
   return lane;
 }

@@ -18,6 +18,8 @@ const ZEROS = Array.from({ length: HISTORY_DEPTH + 1 }, (_, d) =>
   merkleRoot(new Uint8Array(0), 2 ** d),
 );
 
+const ZERO = new Uint8Array(NODE_BYTES);
+
 /** hash_tree_root of a history without slots. */
 export const EMPTY_HISTORY_ROOT = mixInLength(ZEROS[HISTORY_DEPTH]!, 0);
 
@@ -53,7 +55,8 @@ export function growHistory(parts: {
       path.push(nodes[at % 2 === 0 ? at + 1 : at - 1] ?? ZEROS[d]!);
     });
     const count = Math.floor(grown / 2 ** d);
-    if (count % 2 === 1 && leaves.length > 0) setEdge(frontier, d, nodes[count - 1 - start]!);
+    // An edge that no longer counts is cleared: the frontier is a function of the leaves alone.
+    if (leaves.length > 0) setEdge(frontier, d, count % 2 === 1 ? nodes[count - 1 - start]! : ZERO);
     nodes = parents(nodes, d);
     start = Math.floor(start / 2);
   }
@@ -72,6 +75,13 @@ function parents(nodes: readonly Uint8Array[], depth: number): Uint8Array[] {
 
 function edgeOf(frontier: Uint8Array, depth: number): Uint8Array {
   return frontier.slice(NODE_BYTES * depth, NODE_BYTES * (depth + 1));
+}
+
+/** Whether the nodes that do not count for a list of `length` leaves are zero. */
+export function isFrontierCanonical(frontier: Uint8Array, length: number): boolean {
+  return Array.from({ length: HISTORY_DEPTH }, (_, d) => d).every((d) => {
+    return Math.floor(length / 2 ** d) % 2 === 1 || edgeOf(frontier, d).every((byte) => byte === 0);
+  });
 }
 
 function setEdge(frontier: Uint8Array, depth: number, node: Uint8Array): void {

@@ -4,15 +4,17 @@
  * damaged a record is found before the first block.
  */
 import { bytesEqual, toHex } from "../primitives/bytes.ts";
+import type { CodecValue } from "../primitives/codec.ts";
 import { GridError } from "../primitives/errors.ts";
 import type { UnixSeconds } from "../primitives/units.ts";
 import type { StoreChange } from "./abci.ts";
-import { decodeNonces, genesisNonces } from "./admission.ts";
-import { decodeForward, EMPTY_FORWARD } from "./forward-state.ts";
+import { decodeNonces, encodeNonces, genesisNonces, type Nonces } from "./admission.ts";
+import { decodeForward, EMPTY_FORWARD, encodeForward } from "./forward-state.ts";
 import type { PendingReport } from "./lane.ts";
 import {
   clearedSlots,
   decodeLane,
+  encodeLane,
   genesisLane,
   type Lane,
   laneSize,
@@ -31,8 +33,14 @@ import {
   pendingOf,
 } from "./store-keys.ts";
 
+/** A record of the state, whole. */
+export type StateRecord = { readonly key: string; readonly value: Uint8Array };
+
 export function headChange(rules: Rules, state: ChainState): StoreChange {
-  const { height, timeS, appHash } = state;
+  return headRecord(rules, state);
+}
+
+function headRecord(rules: Rules, { height, timeS, appHash }: ChainState): StateRecord {
   return {
     key: HEAD_KEY,
     value: sealRecord(HEAD_KEY, [rules.genesisHash, height, timeS, appHash]),
@@ -60,12 +68,7 @@ export function loadState(
   const head = decodeHead(rules, headBytes);
   const pending = loadPending(rules, stored);
   const lanes = rules.genesis.regions.map((_, r) => loadLane(rules, stored, r, pending[r]!));
-  const nonces = rules.genesis.regions.map((region, regionIndex) => {
-    const record = stored.get(admissionKey(regionIndex));
-    const memberCount = region.members.length;
-    if (record === undefined) return genesisNonces(memberCount); // never written: nobody acted
-    return decodeNonces({ regionIndex, stored: record, memberCount });
-  });
+  const nonces = rules.genesis.regions.map((_, r) => loadNonces(rules, stored, r));
   const state = rootedState({ height: head.height, timeS: head.timeS, lanes, nonces });
   if (!bytesEqual(state.appHash, head.appHash)) {
     return corruptRecord(HEAD_KEY, "does not match the records of the state");
@@ -73,10 +76,53 @@ export function loadState(
   return state;
 }
 
-function decodeHead(rules: Rules, bytes: Uint8Array) {
+/** One region's part of the state. */
+export type RegionState = { readonly lane: Lane; readonly nonces: Nonces };
+
+/** What a snapshot holds of a region: a record of every kind, whether a block wrote it or not. */
+export function regionRecords(regionIndex: number, { lane, nonces }: RegionState): StateRecord[] {
+  const records = [
+    { key: laneKey(regionIndex), value: encodeLane(regionIndex, lane) },
+    { key: forwardKey(regionIndex), value: encodeForward(regionIndex, lane.forward) },
+    { key: admissionKey(regionIndex), value: encodeNonces(regionIndex, nonces) },
+    ...lane.pending.map(({ report, bytes }) => {
+      const key = pendingKey(regionIndex, report.slot);
+      return { key, value: encodePending(key, bytes) };
+    }),
+  ];
+  return records.sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/**
+ * Reads back what `regionRecords` made. `stored` holds records of this region alone.
+ *
+ * @throws GridError database_corrupt or bytes_malformed
+ */
+export function loadRegion(
+  rules: Rules,
+  stored: ReadonlyMap<string, Uint8Array>,
+  regionIndex: number,
+): RegionState {
+  const pending = loadPending(rules, stored)[regionIndex]!;
+  const lane = loadLane(rules, stored, regionIndex, pending);
+  return { lane, nonces: loadNonces(rules, stored, regionIndex) };
+}
+
+/** What a snapshot holds beside its regions: records of the state that are no region's. */
+export function globalRecords(rules: Rules, state: ChainState): StateRecord[] {
+  return [headRecord(rules, state)];
+}
+
+/** @throws GridError database_corrupt, or genesis_mismatch for another network's record */
+export function decodeHead(rules: Rules, bytes: Uint8Array) {
+  const refuse = () => corruptRecord(HEAD_KEY, "is no head");
   const fields = openRecord(HEAD_KEY, bytes);
-  if (!Array.isArray(fields) || fields.length !== 4) return corruptRecord(HEAD_KEY, "is no head");
-  const [genesisHash, height, timeS, appHash] = fields as [Uint8Array, number, number, Uint8Array];
+  if (!Array.isArray(fields) || fields.length !== 4) return refuse();
+  const [genesisHash, height, timeS, appHash] = fields as readonly CodecValue[];
+  const isWhole = (value: CodecValue | undefined): value is number =>
+    typeof value === "number" && value >= 0;
+  if (!(genesisHash instanceof Uint8Array) || !(appHash instanceof Uint8Array)) return refuse();
+  if (!isWhole(height) || !isWhole(timeS)) return refuse();
   if (!bytesEqual(genesisHash, rules.genesisHash)) {
     const expected = toHex(rules.genesisHash);
     const found = toHex(genesisHash);
@@ -110,6 +156,17 @@ function loadLane(
     corruptRecord(pendingKey(regionIndex, report.slot), "is out of order");
   });
   return lane;
+}
+
+function loadNonces(
+  rules: Rules,
+  stored: ReadonlyMap<string, Uint8Array>,
+  regionIndex: number,
+): Nonces {
+  const record = stored.get(admissionKey(regionIndex));
+  const memberCount = rules.genesis.regions[regionIndex]!.members.length;
+  if (record === undefined) return genesisNonces(memberCount); // never written: nobody acted
+  return decodeNonces({ regionIndex, stored: record, memberCount });
 }
 
 /** By region, each in the order of slots. */

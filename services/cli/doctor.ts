@@ -4,13 +4,14 @@
  */
 import { accessSync, constants, existsSync, readdirSync, statfsSync } from "node:fs";
 import { createConnection } from "node:net";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { Command } from "commander";
 import type { z } from "zod";
 import { accelerators } from "../crypto/accelerators.ts";
 import { type NodeConfig, readConfig } from "../node/config.ts";
 import { looseKeyFiles, readKeys } from "../node/keys.ts";
 import { checkExpression } from "../node/schedule.ts";
+import { readShelf, snapshotFault } from "../node/snapshot-files.ts";
 import { toHex } from "../primitives/bytes.ts";
 import { GridError } from "../primitives/errors.ts";
 import type { Health } from "../wire/api.ts";
@@ -55,6 +56,7 @@ async function examine(file: string): Promise<Finding[]> {
   const genesis = attempt("genesis", () => readGenesis(settings.genesis));
   findings.push(genesis.finding, keysFinding(settings, genesis.value));
   findings.push(credentialsFinding(settings, genesis.value), dataFinding(settings));
+  findings.push(...snapshotFindings(settings));
   findings.push(diskFinding(settings), timeZoneFinding(settings), jobsFinding(settings));
   findings.push(...(await runningFindings(settings)));
   if (!["127.0.0.1", "::1", "localhost"].includes(settings.http.host)) {
@@ -110,6 +112,25 @@ function dataFinding({ data }: NodeConfig): Finding {
   } catch {
     return fail("data", `${place} may not be written`, `give ${place} to the user of the node`);
   }
+}
+
+/** The newest snapshot is read whole; one that will not do is named. */
+function snapshotFindings({ data }: NodeConfig): Finding[] {
+  const shelf = attempt("snapshots", () => readShelf(join(data, "snapshots")));
+  if (shelf.value === null) return [shelf.finding];
+  const { kept, ignored } = shelf.value;
+  const findings = ignored.map(({ directory, why }) =>
+    warn("snapshots", `${directory}: ${why}`, "remove it: it is never used"),
+  );
+  const [newest] = kept;
+  if (newest === undefined) return [...findings, ok("snapshots", "none yet: the node takes them")];
+  const { height } = newest.snapshot;
+  const fault = snapshotFault(newest);
+  if (fault !== null) {
+    const message = `that of height ${height} will not do: ${fault}`;
+    return [...findings, warn("snapshots", message, "remove it: the next one takes its place")];
+  }
+  return [...findings, ok("snapshots", `${kept.length} kept, the newest of height ${height}`)];
 }
 
 function diskFinding({ data }: NodeConfig): Finding {

@@ -12,6 +12,7 @@ import { metersCommand } from "./meters.ts";
 import { ordersCommand } from "./orders.ts";
 import { pairCommand } from "./pair.ts";
 import { nodeCommand } from "./run-node.ts";
+import { snapshotCommand } from "./snapshot.ts";
 import { statusCommand } from "./status.ts";
 import { reportFailure, say } from "./talk.ts";
 import { verifyCommand } from "./verify.ts";
@@ -48,6 +49,7 @@ for (const command of [
   marketCommand(),
   ordersCommand(),
   auditCommand(),
+  snapshotCommand(),
   verifyCommand(),
 ]) {
   for (const each of [command, ...command.commands]) {

@@ -1,6 +1,9 @@
 /** `gridlane status`: what a running node says of itself; exit code 4 when it is not ready. */
+import { join } from "node:path";
 import { Command } from "commander";
 import type { z } from "zod";
+import { readConfig } from "../node/config.ts";
+import { readShelf } from "../node/snapshot-files.ts";
 import type { Health, Region, Status } from "../wire/api.ts";
 import { ask, CONFIG_HERE, nodeUrl } from "./operator.ts";
 import { EXIT, print, printJson, say, table } from "./talk.ts";
@@ -29,6 +32,8 @@ export function statusCommand(): Command {
         `meters    ${status.metersReporting} of ${status.metersRegistered} reported the last slot`,
       );
       print(`readings  ${status.readingsAccepted} taken since the start, ${refusals(status)}`);
+      const shelf = options.url === undefined ? shelfText(options.config) : null;
+      if (shelf !== null) print(`snapshots ${shelf}`);
       print(
         table(
           ["region", "rule", "slot", "price ct/kWh", "traded kWh", "imported kWh", "exported kWh"],
@@ -45,6 +50,15 @@ export function statusCommand(): Command {
       );
       for (const reason of health.reasons) say(`not ready: ${reason}`);
     });
+}
+
+/** What lies on this machine, where the node's configuration does. */
+function shelfText(config: string): string {
+  const { data } = readConfig({ file: config, environment: process.env });
+  const { kept, ignored } = readShelf(join(data, "snapshots"));
+  const heights = kept.map(({ snapshot }) => snapshot.height).join(", ");
+  const others = ignored.map(({ directory, why }) => `; ignored: ${directory}: ${why}`).join("");
+  return `${kept.length === 0 ? "none" : `of heights ${heights}`}${others}`;
 }
 
 function refusals({ readingsRefused }: Status): string {

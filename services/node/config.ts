@@ -7,7 +7,7 @@ import { dirname, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
 import { GridError } from "../primitives/errors.ts";
-import { LANE_WORKERS_MAX } from "../primitives/limits.ts";
+import { LANE_WORKERS_MAX, SNAPSHOTS_LISTED_MAX } from "../primitives/limits.ts";
 
 export const CONFIG_VERSION = 1;
 export const CONFIG_FILE_NAME = "gridlane.yaml";
@@ -58,6 +58,24 @@ export const NodeConfig = z.strictObject({
       keepDays: z.int().min(1).max(3650).default(14),
     })
     .prefault({}),
+  /** A snapshot every so many slots (default: one a day), and how many are kept. */
+  snapshots: z
+    .strictObject({
+      everySlots: z.int().min(1).max(1_000_000).optional(),
+      keep: z.int().min(1).max(SNAPSHOTS_LISTED_MAX).default(2),
+    })
+    .prefault({}),
+  /** Blocks that stay; never fewer than the oldest snapshot needs. Headers always stay. */
+  retain: z
+    .union(
+      [
+        z.literal("all"),
+        z.strictObject({ days: z.int().min(1).max(36_600) }),
+        z.strictObject({ blocks: z.int().min(1).max(1_000_000_000) }),
+      ],
+      { error: "must be all, {days: N} or {blocks: N}" },
+    )
+    .default("all"),
   jobs: z
     .strictObject({
       dailyStatement: z.string().default("10 0 * * *"), // outside 01:00-03:59: DST

@@ -46,6 +46,7 @@ export type EdgeErrors = {
   blocks_pruned: { readonly name: string; readonly base: number };
   head_moving: { readonly name: string; readonly passes: number };
   store_outdated: { readonly directory: string; readonly have: number; readonly need: number };
+  snapshot_invalid: { readonly height: number; readonly what: string };
 };
 
 /** Thrown at an edge only. `message` is one sentence a person can act on, without a stack. */

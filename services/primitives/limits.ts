@@ -145,6 +145,21 @@ export const PROOF_FILE_BYTES_MAX = 65_536;
 /** Validators of a CometBFT chain, and signatures of a commit (its own MaxVotesCount). */
 export const VALIDATORS_MAX = 10_000;
 
+/** One chunk of a snapshot: below the 10 MB that CometBFT advises and the 16 MB that it allows. */
+export const SNAPSHOT_CHUNK_BYTES_MAX = 8 * 1024 * 1024;
+/** A snapshot's metadata (CometBFT's own limit). */
+export const SNAPSHOT_METADATA_BYTES_MAX = 4 * 1024 * 1024;
+/** Chunks of one snapshot: 128 GiB of state. */
+export const SNAPSHOT_CHUNKS_MAX = 16_384;
+/** One lane's records in a snapshot: what a restore may hold before it can check them. */
+export const SNAPSHOT_LANE_BYTES_MAX = 1024 * 1024 * 1024;
+/** Records of one lane in a snapshot. */
+export const SNAPSHOT_LANE_RECORDS_MAX = 65_536;
+/** One record in a snapshot: bounds what its decoding may allocate. */
+export const SNAPSHOT_RECORD_BYTES_MAX = 16 * 1024 * 1024;
+/** Snapshots that one node offers (CometBFT asks for no more). */
+export const SNAPSHOTS_LISTED_MAX = 10;
+
 assert(TRANSACTION_BYTES_MAX < BLOCK_BYTES_MAX, "the largest transaction must fit a block");
 assert(
   METERS_PER_REGION_MAX * 20 + LATE_ENTRIES_PER_REPORT_MAX * 32 + 1024 <= TRANSACTION_BYTES_MAX,
@@ -173,3 +188,8 @@ assert(
 );
 assert(STREAM_CLIENTS_MAX < HTTP_CONNECTIONS_MAX, "streams must leave room for requests");
 assert(MEMPOOL_TRANSACTIONS_MAX <= BLOCK_TRANSACTIONS_MAX, "a full mempool must fit one block");
+assert(
+  SNAPSHOT_CHUNKS_MAX * 40 + REGIONS_MAX * 256 <= SNAPSHOT_METADATA_BYTES_MAX,
+  "the metadata of the largest snapshot must fit",
+);
+assert(TRANSACTION_BYTES_MAX < SNAPSHOT_RECORD_BYTES_MAX, "a report must fit a snapshot's record");

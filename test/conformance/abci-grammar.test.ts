@@ -4,7 +4,13 @@ import { type AbciCall, grammarFault } from "./abci-grammar.ts";
 
 /** "boot info0 init prep proc fin1 com": the number is the height. */
 function log(text: string): AbciCall[] {
-  const names = { init: "initChain", prep: "prepareProposal", proc: "processProposal" } as const;
+  const names = {
+    init: "initChain",
+    prep: "prepareProposal",
+    proc: "processProposal",
+    offer: "offerSnapshot",
+    chunk: "applySnapshotChunk",
+  } as const;
   return text.split(" ").map((word) => {
     const match = /^([a-z]+)(\d*)$/.exec(word)!;
     const height = Number(match[2]);
@@ -22,6 +28,9 @@ describe("allowed", () => {
     "boot info0 init prep proc proc prep fin1 com",
     "boot info0 boot info0 init fin1 boot info0 init fin1 com boot info1 fin2 com",
     "boot info0 init fin1 com info1 fin2",
+    "boot info0 offer chunk chunk info4 fin5 com",
+    "boot info0 init offer offer chunk info0 offer chunk info2 proc fin3 com boot info3 fin4",
+    "boot info0 offer chunk boot info0 offer chunk chunk info4 fin5",
   ])("%s", (text) => {
     const calls = log(text);
     for (let cut = 0; cut <= calls.length; cut++) {
@@ -41,6 +50,11 @@ describe("refused", () => {
     ["two blocks without a commit", "boot info0 init fin1 fin2"],
     ["a skipped height", "boot info0 init fin2"],
     ["a round after finalizeBlock", "boot info0 init fin1 proc"],
+    ["a chunk without an offer", "boot info0 chunk"],
+    ["an offer above height 0", "boot info3 offer"],
+    ["an offer after block 1", "boot info0 init fin1 com offer"],
+    ["a block before the restore is through", "boot info0 offer chunk info0 fin1"],
+    ["a block other than the next of the snapshot", "boot info0 offer chunk info4 fin4"],
   ])("%s", (_, text) => {
     expect(grammarFault(log(text))).not.toBeNull();
   });

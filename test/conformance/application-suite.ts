@@ -5,7 +5,8 @@
  * random logs of the grammar of calls: repeated initChain, several rounds with proposals that lose,
  * replays without rounds, crashes between any two calls, restarts from what was committed; and
  * checkTx, query and info anywhere. Every log must pass the grammar, and every height must give the
- * results and the app hash of the reference.
+ * results and the app hash of the reference. An application with the power of snapshots also boots
+ * by state sync (`state-sync-suite.ts`).
  */
 import { describe, expect, test } from "vitest";
 import type { Application, Block, Finalized } from "../../services/chain/abci.ts";
@@ -22,7 +23,11 @@ export type ApplicationSubject = {
   readonly runs?: number;
 };
 
-type Step = { readonly results: string; readonly appHash: string; readonly slotRecords: number };
+export type Step = {
+  readonly results: string;
+  readonly appHash: string;
+  readonly slotRecords: number;
+};
 
 export function applicationSuite(name: string, subject: () => ApplicationSubject): void {
   describe(`${name} is an application`, () => {
@@ -117,7 +122,7 @@ function emptied(block: Block): Block {
   return { ...block, transactions: [] };
 }
 
-function stepOf({ results, appHash, slotRecords }: Finalized): Step {
+export function stepOf({ results, appHash, slotRecords }: Finalized): Step {
   return {
     results: JSON.stringify(results.map(({ code }) => code)),
     appHash: toHex(appHash),
@@ -125,7 +130,7 @@ function stepOf({ results, appHash, slotRecords }: Finalized): Step {
   };
 }
 
-function plainRun({ create, blocks }: ApplicationSubject): Step[] {
+export function plainRun({ create, blocks }: ApplicationSubject): Step[] {
   const app = create(new Map());
   app.initChain();
   return blocks.map((block) => {
@@ -209,7 +214,7 @@ function rounds(
 }
 
 /** What may come at any time. */
-function noise(app: Application, blocks: readonly Block[], prng: Prng): void {
+export function noise(app: Application, blocks: readonly Block[], prng: Prng): void {
   for (let i = prng.below(3); i > 0; i--) {
     const { transactions } = blocks[prng.below(blocks.length)]!;
     const pick = prng.below(4);
@@ -220,6 +225,6 @@ function noise(app: Application, blocks: readonly Block[], prng: Prng): void {
   }
 }
 
-function randomBytes(prng: Prng): Uint8Array {
+export function randomBytes(prng: Prng): Uint8Array {
   return Uint8Array.from({ length: prng.below(80) }, () => prng.below(256));
 }

@@ -23,8 +23,10 @@ import {
   bodyKey,
   ENGINE_STATE_KEY,
   EVERYTHING,
+  FIRST_HEADER_KEY,
   headerKey,
   heightOf,
+  IMPORT_KEY,
   META_KEY,
   REBUILD_KEY,
   responseKey,
@@ -32,7 +34,10 @@ import {
 import type { LevelView } from "./sealed-level.ts";
 import { corrupt } from "./store-errors.ts";
 
-const SINGLE_KEYS = [META_KEY, BLOCK_HEIGHT_KEY, BASE_KEY, ENGINE_STATE_KEY, REBUILD_KEY];
+const SINGLE_KEYS = [
+  ...[META_KEY, BLOCK_HEIGHT_KEY, BASE_KEY, FIRST_HEADER_KEY],
+  ...[ENGINE_STATE_KEY, REBUILD_KEY, IMPORT_KEY],
+];
 /** The application's state in the order of its keys. */
 const STATE_RANGES = STATE_KEYS.map(({ gte, lt }) => ({
   gte: applicationKey(gte),
@@ -110,13 +115,15 @@ async function readRecords(
 /** The cursor is the last key that was looked at, of whatever family. */
 async function readKeys(view: LevelView, after: string) {
   const base = await numberAt(view, BASE_KEY, 1);
+  const firstHeader = await numberAt(view, FIRST_HEADER_KEY, 1);
   const height = await numberAt(view, BLOCK_HEIGHT_KEY, 0);
   const range = { gte: `${after}\u0000`, lt: EVERYTHING.lt };
   const found = await view.keys(after === "" ? EVERYTHING : range, AUDIT_KEYS_PER_PAGE_MAX);
   const isStray = (key: string) => {
     if (SINGLE_KEYS.includes(key)) return false;
     const at = /^[hbr]\/[0-9a-f]{14}$/.test(key) ? heightOf(key) : Number.NaN;
-    return !(at >= base && at <= height);
+    const first = key.startsWith("h") ? firstHeader : base;
+    return !(at >= first && at <= height);
   };
   const isOfApplication = (key: string) => key >= APPLICATION.gte && key < APPLICATION.lt;
   return {

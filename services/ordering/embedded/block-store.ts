@@ -3,12 +3,13 @@
  *
  * Safe because a block is one durable batch, its outcome another, and because opening checks that
  * no block or response is missing: LevelDB's recovery of a damaged log drops batches without a
- * word. What can be derived from the blocks is made again; a lost block is named.
+ * word. What can be derived from the blocks is made again; a lost block is named, also at the very
+ * end (`tip-file.ts`).
  */
 import type { StoreChange } from "../../chain/abci.ts";
 import type { StoredBlock } from "../../chain/access.ts";
 import { bytesEqual, toHex } from "../../primitives/bytes.ts";
-import { decode, encode } from "../../primitives/codec.ts";
+import { encode } from "../../primitives/codec.ts";
 import { assert, GridError } from "../../primitives/errors.ts";
 import {
   decodeBody,
@@ -18,13 +19,13 @@ import {
   type SignedHeader,
 } from "./block.ts";
 import {
-  decodeMeta,
   decodeResponse,
-  decodeState,
   type EngineState,
   encodeMeta,
+  encodeRebuild,
   encodeResponse,
   encodeState,
+  type Rebuild,
   type Response,
 } from "./engine-records.ts";
 import {
@@ -36,10 +37,10 @@ import {
   bodyKey,
   ENGINE_STATE_KEY,
   EVERYTHING,
-  HEADERS,
+  FIRST_HEADER_KEY,
   headerKey,
   heightOf,
-  type KeyRange,
+  IMPORT_KEY,
   META_KEY,
   REBUILD_KEY,
   RESPONSES,
@@ -47,13 +48,11 @@ import {
 } from "./keys.ts";
 import { type Change, type LevelView, openSealedLevel, type SealedLevel } from "./sealed-level.ts";
 import { corrupt } from "./store-errors.ts";
+import { type Damage, FORMAT, type FoundStore, findStore } from "./store-opening.ts";
+import { openTipFile, type TipFile } from "./tip-file.ts";
 
-const FORMAT = 1;
 /** Heights dropped with one commit, so that a late prune does not stall a block. */
 export const PRUNED_PER_COMMIT_MAX = 64;
-
-/** What opening found out of order and a replay from block 1 can mend. */
-export type Damage = { readonly what: string };
 
 /** Half-open range of the application's own keys. */
 export type OwnKeyRange = { readonly gte: string; readonly lt: string };
@@ -63,16 +62,8 @@ export type OwnKeyRange = { readonly gte: string; readonly lt: string };
  *
  * @throws GridError database_locked, database_corrupt, permission_denied or disk_full
  */
-export async function openBlockStore({ directory }: { directory: string }): Promise<BlockStore> {
-  const level = await openSealedLevel(directory);
-  const store = new BlockStore(level);
-  try {
-    await store.load();
-  } catch (failure) {
-    await level.close();
-    throw failure;
-  }
-  return store;
+export function openBlockStore({ directory }: { directory: string }): Promise<BlockStore> {
+  return openStore(directory, "allowed");
 }
 
 /**
@@ -80,38 +71,70 @@ export async function openBlockStore({ directory }: { directory: string }): Prom
  * mended. (LevelDB itself may fold its log into a table; the records stay the same.)
  *
  * @throws GridError file_unreadable where there is none; database_locked while a node runs;
- *   database_corrupt, also where an earlier rebuild was cut short
+ *   database_corrupt, also where an earlier rebuild or import was cut short
  */
-export async function inspectBlockStore({ directory }: { directory: string }): Promise<BlockStore> {
-  const level = await openSealedLevel(directory, { createIfMissing: false });
-  const store = new BlockStore(level);
+export function inspectBlockStore({ directory }: { directory: string }): Promise<BlockStore> {
+  return openStore(directory, "refused");
+}
+
+async function openStore(directory: string, writes: "allowed" | "refused"): Promise<BlockStore> {
+  const level = await openSealedLevel(directory, { createIfMissing: writes === "allowed" });
+  let tip: TipFile | null = null;
   try {
-    await store.load({ writes: "refused" });
+    const found = await findStore(level, { writes });
+    tip = openTipFile(directory, { writes });
+    if (found.height < tip.height && !found.isImporting) {
+      const [last, committed] = [found.height, tip.height];
+      throw corrupt(directory, `block ${committed} was committed, but the blocks end at ${last}`);
+    }
+    return new BlockStore(level, tip, found);
   } catch (failure) {
+    tip?.close();
     await level.close();
     throw failure;
   }
-  return store;
 }
 
 export class BlockStore {
   readonly directory: string;
   readonly #level: SealedLevel;
-  #rebuild: { readonly target: EngineState | null } | null = null;
-  #genesisHash: Uint8Array | null = null;
-  #base = 1; // lowest stored block
-  #height = 0; // S
-  #state: EngineState | null = null; // T
-  #damage: Damage | null = null;
+  readonly #tip: TipFile;
+  #genesisHash: Uint8Array | null;
+  #isImporting: boolean;
+  #firstHeader: number;
+  #base: number;
+  #height: number; // S
+  #state: EngineState | null; // T
+  #rebuild: Rebuild | null;
+  #damage: Damage | null;
 
-  constructor(level: SealedLevel) {
+  constructor(level: SealedLevel, tip: TipFile, found: FoundStore) {
     this.directory = level.directory;
     this.#level = level;
+    this.#tip = tip;
+    this.#genesisHash = found.genesisHash;
+    this.#isImporting = found.isImporting;
+    this.#firstHeader = found.firstHeader;
+    this.#base = found.base;
+    this.#height = found.height;
+    this.#state = found.state;
+    this.#rebuild = found.rebuild;
+    this.#damage = found.damage;
   }
 
-  /** Lowest stored block; 1 unless blocks were pruned. */
+  /** Lowest block stored whole; 1 unless blocks were pruned or the chain began with a snapshot. */
   get base(): number {
     return this.#base;
+  }
+
+  /** Lowest stored header; 1 unless the chain began with a snapshot. Pruning keeps headers. */
+  get firstHeader(): number {
+    return this.#firstHeader;
+  }
+
+  /** Whether an import of a snapshot into this store was cut short: only that import can go on. */
+  get isImporting(): boolean {
+    return this.#isImporting;
   }
 
   /** Highest stored block, 0 for none: S in the handshake table. */
@@ -130,89 +153,20 @@ export class BlockStore {
   }
 
   /**
-   * Not null while a replay from block 1 is under way, when the engine's state may lag behind by
-   * many blocks. The target is the state that it must reach again, where that was readable.
+   * Not null while a replay of many blocks is under way, when the engine's state may lag behind.
    */
-  get rebuild(): { readonly target: EngineState | null } | null {
+  get rebuild(): Rebuild | null {
     return this.#rebuild;
   }
 
-  /** Null where all is well. A start mends it by replay from block 1. */
+  /** Null where all is well. A start mends it by replay, from block 1 or from a snapshot. */
   get damage(): Damage | null {
     return this.#damage;
   }
 
-  /** Reads the engine's own records and looks for gaps. Called once, by `openBlockStore`. */
-  async load({ writes }: { readonly writes: "allowed" | "refused" } = { writes: "allowed" }) {
-    const meta = await this.#level.get(META_KEY);
-    if (meta !== null) {
-      const { format, genesisHash } = decodeMeta(meta);
-      if (format !== FORMAT) throw corrupt(this.directory, `unknown format ${format}`);
-      this.#genesisHash = genesisHash;
-    }
-    this.#height = (await this.#number(BLOCK_HEIGHT_KEY)) ?? 0;
-    this.#base = (await this.#number(BASE_KEY)) ?? 1;
-    await this.#checkHeaders();
-    const rebuild = await this.#level.get(REBUILD_KEY);
-    if (rebuild !== null && writes === "refused") {
-      throw corrupt(
-        this.directory,
-        "a rebuild was cut short: start the node, which goes on with it",
-      );
-    }
-    if (rebuild !== null) this.#rebuild = { target: decodeState(rebuild) };
-    await this.#loadState();
-    // The clearing itself was cut: what it left over belongs to no state.
-    if (this.#rebuild !== null && this.#state === null) await this.#clearFamilies();
-  }
-
-  async #number(key: string): Promise<number | null> {
-    const value = await this.#level.get(key);
-    if (value === null) return null;
-    const number = decode(value);
-    if (!Number.isSafeInteger(number)) throw corrupt(this.directory, `record ${key} is no number`);
-    return number as number;
-  }
-
-  /** A lost block cannot be made again: only a backup has it. */
-  async #checkHeaders(): Promise<void> {
-    const end = await this.#contiguous(HEADERS, "block");
-    if (end < this.#height) throw corrupt(this.directory, `block ${end + 1} is missing`);
-    if (end > this.#height) throw corrupt(this.directory, "the height of the blocks is stale");
-  }
-
-  /** The application's records and the responses can be made again from the blocks. */
-  async #loadState(): Promise<void> {
-    try {
-      const state = await this.#level.get(ENGINE_STATE_KEY);
-      if (state !== null) this.#state = decodeState(state);
-      if (this.#rebuild !== null) return;
-      const committed = this.#state?.height ?? 0;
-      const end = await this.#contiguous(RESPONSES, "response");
-      if (end < committed) throw corrupt(this.directory, `response ${end + 1} is missing`);
-      // A response may stand one ahead of the state (`writeResponse`), and a block too.
-      if (end > committed + 1 || this.#height > committed + 1 || (state === null && end > 0)) {
-        throw corrupt(this.directory, "the engine's state is stale");
-      }
-    } catch (failure) {
-      if (!(failure instanceof GridError) || failure.code !== "database_corrupt") throw failure;
-      this.markDamaged((failure as GridError<"database_corrupt">).facts.what);
-    }
-  }
-
   /** Notes that the application's records must be made again. */
   markDamaged(what: string): void {
-    this.#damage ??= { what };
-  }
-
-  /** Last height of a family that begins at the base; throws at the first gap. */
-  async #contiguous(range: KeyRange, what: string): Promise<number> {
-    let next = this.#base;
-    await this.#level.eachKey(range, (key) => {
-      if (heightOf(key) !== next) throw corrupt(this.directory, `${what} ${next} is missing`);
-      next++;
-    });
-    return next - 1;
+    this.#damage ??= { what, lostHeight: null };
   }
 
   /**
@@ -260,7 +214,7 @@ export class BlockStore {
     readonly retainHeight: number; // blocks below may go; 0: keep all
   }): Promise<void> {
     const { state, response } = commit;
-    const changes = commit.changes.map(({ key, value }) => put(applicationKey(key), value));
+    const changes = applicationChanges(commit.changes);
     changes.push(put(ENGINE_STATE_KEY, encodeState(state)));
     if (response !== null) changes.push(put(responseKey(state.height), encodeResponse(response)));
     const until = Math.min(
@@ -268,24 +222,56 @@ export class BlockStore {
       this.#base + PRUNED_PER_COMMIT_MAX,
       state.height, // the last block always stays
     );
+    // Headers stay: they are small, and every bill is proved by one of them.
     for (let height = this.#base; height < until; height++) {
-      for (const key of [headerKey, bodyKey, responseKey]) changes.push(put(key(height), null));
+      changes.push(put(bodyKey(height), null), put(responseKey(height), null));
     }
     const base = Math.max(this.#base, until);
     if (base > this.#base) changes.push(put(BASE_KEY, encode(base)));
     await this.#level.write(changes);
+    this.#tip.write(this.#height);
     this.#state = state;
     this.#base = base;
   }
 
-  /** Forgets everything but the blocks, so that a replay from block 1 makes it again. */
-  async startRebuild(): Promise<void> {
-    const target = this.#state;
-    await this.#level.write([put(REBUILD_KEY, encodeState(target)), put(ENGINE_STATE_KEY, null)]);
-    this.#rebuild = { target };
+  /**
+   * Forgets the application's state, so that a replay makes it again: from block 1, when all of its
+   * records go, or from a snapshot, when history stays that no stored block could make again.
+   *
+   * @param state - what takes its place at once; null: that of genesis
+   * @param forget - the application's own keys that go
+   */
+  async startRebuild({
+    state,
+    records,
+    forget,
+  }: {
+    readonly state: EngineState | null;
+    readonly records: readonly (readonly StoreChange[])[]; // of the snapshot, in portions
+    readonly forget: readonly OwnKeyRange[] | "everything";
+  }): Promise<void> {
+    const target = this.#rebuild?.target ?? this.#state;
+    const rebuild = { from: state?.height ?? 0, target };
+    await this.#level.write([
+      put(REBUILD_KEY, encodeRebuild(rebuild)),
+      put(ENGINE_STATE_KEY, null),
+    ]);
+    this.#rebuild = rebuild;
     this.#state = null;
     this.#damage = null;
-    await this.#clearFamilies();
+    // Neither atomic nor synced: cut here, the next start finds the mark and no state.
+    if (forget === "everything") {
+      await this.#level.clear(APPLICATION);
+      await this.#level.clear(RESPONSES);
+    } else {
+      for (const { gte, lt } of forget) {
+        await this.#level.clear({ gte: applicationKey(gte), lt: applicationKey(lt) });
+      }
+    }
+    for (const portion of records) await this.#level.write(applicationChanges(portion));
+    if (state === null) return;
+    await this.#level.write([put(ENGINE_STATE_KEY, encodeState(state))]);
+    this.#state = state;
   }
 
   async finishRebuild(): Promise<void> {
@@ -293,10 +279,39 @@ export class BlockStore {
     this.#rebuild = null;
   }
 
-  /** Unsynced: if it is cut, the marker of `startRebuild` repeats it. */
-  async #clearFamilies(): Promise<void> {
+  /** Empties a store that holds no chain, and marks it until `finishImport`. */
+  async startImport(genesisHash: Uint8Array): Promise<void> {
+    assert(this.#height === 0 || this.#isImporting, "a snapshot comes into an empty store");
+    await this.#level.write([put(IMPORT_KEY, encode(1))]);
+    this.#isImporting = true;
     await this.#level.clear(APPLICATION);
-    await this.#level.clear(RESPONSES);
+    await this.#level.write([put(META_KEY, encodeMeta({ format: FORMAT, genesisHash }))]);
+    this.#genesisHash = genesisHash;
+  }
+
+  /** Verified records of the snapshot, durable when this resolves. */
+  async writeImported(records: readonly StoreChange[]): Promise<void> {
+    assert(this.#isImporting, "records of a snapshot come while it is imported");
+    await this.#level.write(applicationChanges(records));
+  }
+
+  /** The chain begins with the header of the snapshot's height; its next block is to be stored. */
+  async finishImport(header: SignedHeader, state: EngineState): Promise<void> {
+    const { height } = header.header;
+    assert(this.#isImporting && state.height === height, "an import ends with its own height");
+    await this.#level.write([
+      put(headerKey(height), encodeSignedHeader(header)),
+      put(BLOCK_HEIGHT_KEY, encode(height)),
+      put(FIRST_HEADER_KEY, encode(height)),
+      put(BASE_KEY, encode(height + 1)),
+      put(ENGINE_STATE_KEY, encodeState(state)),
+      put(IMPORT_KEY, null),
+    ]);
+    this.#isImporting = false;
+    this.#height = height;
+    this.#firstHeader = height;
+    this.#base = height + 1;
+    this.#state = state;
   }
 
   async signedHeader(height: number): Promise<SignedHeader | null> {
@@ -304,7 +319,9 @@ export class BlockStore {
     return bytes === null ? null : decodeSignedHeader(bytes);
   }
 
+  /** Null above the last block, and for one that was pruned. */
   async block(height: number): Promise<StoredBlock | null> {
+    if (height < this.#base) return null;
     const signed = await this.signedHeader(height);
     if (signed === null) return null;
     const body = await this.#level.get(bodyKey(height));
@@ -345,18 +362,25 @@ export class BlockStore {
   /** Keys that stand for nothing: of no family, or of a block beyond the last. */
   async strayKeys(): Promise<string[]> {
     const single = [META_KEY, BLOCK_HEIGHT_KEY, BASE_KEY, ENGINE_STATE_KEY, REBUILD_KEY];
+    single.push(FIRST_HEADER_KEY, IMPORT_KEY);
     const strays: string[] = [];
     await this.#level.eachKey(EVERYTHING, (key) => {
       if (single.includes(key) || (key >= APPLICATION.gte && key < APPLICATION.lt)) return;
       const height = /^[hbr]\/[0-9a-f]{14}$/.test(key) ? heightOf(key) : Number.NaN;
-      if (!(height >= this.#base && height <= this.#height)) strays.push(key);
+      const first = key.startsWith("h") ? this.#firstHeader : this.#base;
+      if (!(height >= first && height <= this.#height)) strays.push(key);
     });
     return strays;
   }
 
   async close(): Promise<void> {
     await this.#level.close();
+    this.#tip.close();
   }
+}
+
+function applicationChanges(changes: readonly StoreChange[]): Change[] {
+  return changes.map(({ key, value }) => put(applicationKey(key), value));
 }
 
 function put(key: string, value: Uint8Array | null): Change {

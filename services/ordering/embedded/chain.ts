@@ -2,9 +2,10 @@
  * Embedded ordering, put together: one sequencer, one LevelDB, the application in the same process.
  * Starting is the handshake (`handshake.ts`); from then on the sequencer makes blocks.
  */
-import type { Application } from "../../chain/abci.ts";
+import type { Application, SnapshotPower } from "../../chain/abci.ts";
 import type { ChainHead, ChainReader, ChainWriter, LaneView } from "../../chain/access.ts";
 import type { AuditSource } from "../../chain/audit-source.ts";
+import type { SnapshotSource } from "../../chain/snapshot.ts";
 import { STATE_KEYS } from "../../chain/store-keys.ts";
 import { ed25519PublicKey } from "../../crypto/ed25519.ts";
 import { toHex } from "../../primitives/bytes.ts";
@@ -16,15 +17,17 @@ import { createStoreAuditSource } from "./audit-source.ts";
 import type { BlockStore, OwnKeyRange } from "./block-store.ts";
 import { createChainReader } from "./chain-reader.ts";
 import { handshake, type Recovery } from "./handshake.ts";
+import { rebuildFromSnapshot } from "./rebuild.ts";
 import { Sequencer } from "./sequencer.ts";
 import { corrupt } from "./store-errors.ts";
 
 /** An application that can also be read, as the market's can. */
-export type ReadableApplication = Application & {
-  head(): ChainHead;
-  lane(regionIndex: number): LaneView;
-  nonce(address: Uint8Array): number;
-};
+export type ReadableApplication = Application &
+  Partial<SnapshotPower> & {
+    head(): ChainHead;
+    lane(regionIndex: number): LaneView;
+    nonce(address: Uint8Array): number;
+  };
 
 /** The application's records as the last commit left them, by their own keys. */
 export type StoredRecords = ReadonlyMap<string, Uint8Array>;
@@ -39,8 +42,13 @@ export type EmbeddedChainOptions = {
   /** Keys of the records that `createApplication` wants; default: the market's STATE_KEYS. */
   readonly stateKeys?: readonly OwnKeyRange[];
   readonly applicationStorage?: ApplicationStorage; // default: shared
+  /** Snapshots of this chain that the node keeps: a pruned store that is damaged heals from one. */
+  readonly snapshots?: SnapshotSource;
   readonly faults?: Faults;
 };
+
+/** What is needed of them to open the application over its store. */
+export type ApplicationOptions = Omit<EmbeddedChainOptions, "sequencerSecretKey" | "clock">;
 
 export type EmbeddedChain = {
   readonly reader: ChainReader;
@@ -62,10 +70,11 @@ export async function startEmbeddedChain(options: EmbeddedChainOptions): Promise
   const { genesis, store, clock, sequencerSecretKey: secretKey } = options;
   requireSequencerKey(genesis, secretKey);
   await store.bind(genesisHash(genesis));
-  const storage = options.applicationStorage ?? "shared";
-  const { application, rebuiltBecause } = await openApplication(options, storage);
-  const applier: Applier = { application, store, storage, faults: options.faults };
-  const recovery = await handshake({ applier, genesis, rebuiltBecause });
+  if (store.isImporting) {
+    const what = "an import of a snapshot was cut short: import it again";
+    throw corrupt(store.directory, what);
+  }
+  const { application, applier, recovery } = await openChainState(options);
   const parent = await store.block(store.height);
   const sequencer = new Sequencer({ applier, genesis, secretKey, clock, parent });
   sequencer.start();
@@ -79,6 +88,16 @@ export async function startEmbeddedChain(options: EmbeddedChainOptions): Promise
   };
 }
 
+/** The application and the store brought together, ready for the next block. */
+export async function openChainState(
+  options: ApplicationOptions,
+): Promise<{ application: ReadableApplication; applier: Applier; recovery: Recovery }> {
+  const { genesis, store, faults, applicationStorage: storage = "shared" } = options;
+  const { application, rebuiltBecause } = await openApplication(options);
+  const applier: Applier = { application, store, storage, faults };
+  return { application, applier, recovery: await handshake({ applier, genesis, rebuiltBecause }) };
+}
+
 function requireSequencerKey(genesis: Genesis, secretKey: Uint8Array): void {
   const publicKey = toHex(ed25519PublicKey(secretKey));
   if (publicKey === genesis.sequencerPublicKey) return;
@@ -90,27 +109,33 @@ function requireSequencerKey(genesis: Genesis, secretKey: Uint8Array): void {
   );
 }
 
-type Opened = {
+export type Opened = {
   readonly application: ReadableApplication;
   readonly rebuiltBecause: string | null;
 };
 
-/** From its records; or from nothing, for a replay from block 1, where those are damaged. */
-async function openApplication(
-  options: EmbeddedChainOptions,
-  storage: ApplicationStorage,
-): Promise<Opened> {
-  const { store, createApplication } = options;
-  const restored = storage === "own" ? createApplication(new Map()) : await restore(options);
+/**
+ * From its records; where those are damaged from nothing, for a replay from block 1, or where the
+ * first blocks were pruned from a snapshot, for a replay of the blocks after it.
+ */
+async function openApplication(options: ApplicationOptions): Promise<Opened> {
+  const { store, createApplication, applicationStorage: storage } = options;
+  // Between the clearing of a rebuild and its first state, what is there belongs to no state.
+  const isCut = store.rebuild !== null && store.state === null;
+  let restored: ReadableApplication | null = null;
+  if (storage === "own") restored = createApplication(new Map());
+  else if (!isCut) restored = await restore(options);
   const { damage } = store;
-  if (damage === null && restored !== null) {
-    const rebuiltBecause = store.rebuild === null ? null : "an earlier rebuild was cut short";
-    return { application: restored, rebuiltBecause };
+  const because = store.rebuild === null ? null : "an earlier rebuild was cut short";
+  if (damage === null && restored !== null)
+    return { application: restored, rebuiltBecause: because };
+  const what = damage?.what ?? because ?? "the application's records";
+  if (storage === "own") throw corrupt(store.directory, what);
+  if (store.base === 1) {
+    await store.startRebuild({ state: null, records: [], forget: "everything" });
+    return { application: createApplication(new Map()), rebuiltBecause: what };
   }
-  const what = damage?.what ?? "the application's records";
-  if (storage === "own" || store.base !== 1) throw corrupt(store.directory, what);
-  await store.startRebuild();
-  return { application: createApplication(new Map()), rebuiltBecause: what };
+  return rebuildFromSnapshot(options, what);
 }
 
 /** Null where a record is damaged: one of ours by its seal, or by the application's own check. */
@@ -118,7 +143,7 @@ async function restore({
   store,
   createApplication,
   stateKeys = STATE_KEYS,
-}: EmbeddedChainOptions): Promise<ReadableApplication | null> {
+}: ApplicationOptions): Promise<ReadableApplication | null> {
   try {
     const stored = new Map<string, Uint8Array>();
     for (const keys of stateKeys) {

@@ -34,6 +34,23 @@ export function decodeState(bytes: Uint8Array): EngineState | null {
   return { height, timeS: timeS as UnixSeconds, appHash };
 }
 
+/** A rebuild under way: where it began, and the state that it must reach again. */
+export type Rebuild = {
+  readonly from: number; // height of the snapshot; 0: block 1 is the first to be executed
+  readonly target: EngineState | null; // null where it was not readable
+};
+
+export function encodeRebuild({ from, target }: Rebuild): Uint8Array {
+  return encode([from, encodeState(target)]);
+}
+
+/** @throws GridError bytes_malformed */
+export function decodeRebuild(bytes: Uint8Array): Rebuild {
+  const [from, target] = list(decode(bytes), 2, "rebuild");
+  if (!isWhole(from) || !(target instanceof Uint8Array)) return fail("rebuild");
+  return { from, target: decodeState(target) };
+}
+
 export function encodeResponse(response: Response): Uint8Array {
   return encode([response.appHash, response.results.map(({ code, info }) => [code, info])]);
 }

@@ -8,7 +8,7 @@ import { bytesEqual, fromHex, toHex } from "../../primitives/bytes.ts";
 import { assert } from "../../primitives/errors.ts";
 import { unixSeconds } from "../../primitives/units.ts";
 import type { Genesis } from "../../wire/genesis.ts";
-import { headerHash, verifyHeader } from "../../wire/header.ts";
+import { type Header, headerHash, verifyHeader } from "../../wire/header.ts";
 import { type Applier, applyBlock, reapplyBlock } from "./apply.ts";
 import { transactionsRoot } from "./block.ts";
 import type { BlockStore } from "./block-store.ts";
@@ -19,7 +19,7 @@ export type Recovery = {
   readonly initialised: boolean; // InitChain was called: the application stood at height 0
   readonly replayedBlocks: number;
   readonly adoptedResponse: boolean; // the application was one ahead of the engine's state
-  readonly rebuiltBecause: string | null; // damage that a replay from block 1 mended
+  readonly rebuiltBecause: string | null; // damage that a replay mended
 };
 
 export type Heights = {
@@ -176,22 +176,36 @@ async function requireAuthentic({
   block: StoredBlock;
   publicKey: Uint8Array;
 }): Promise<void> {
-  const { header, signature, transactions } = block;
+  const parent = (await store.signedHeader(block.header.height - 1))?.header ?? null;
+  const fault = blockFault({ block, parent, publicKey });
+  if (fault !== null) throw corrupt(store.directory, fault);
+}
+
+/** Why a block is not one of the sequencer's, or null. */
+export function blockFault({
+  block: { header, signature, transactions },
+  parent,
+  publicKey,
+}: {
+  block: StoredBlock;
+  parent: Header | null; // null where it is not known
+  publicKey: Uint8Array;
+}): string | null {
   const what = `block ${header.height}`;
   if (!verifyHeader({ header, signature, publicKey })) {
-    throw corrupt(store.directory, `${what} does not bear the sequencer's signature`);
+    return `${what} does not bear the sequencer's signature`;
   }
   if (!bytesEqual(header.transactionsRoot, transactionsRoot(transactions))) {
-    throw corrupt(store.directory, `${what} holds other transactions than its header names`);
+    return `${what} holds other transactions than its header names`;
   }
-  const parent = await store.signedHeader(header.height - 1);
-  if (parent !== null && !bytesEqual(header.parentHash, headerHash(parent.header))) {
-    throw corrupt(store.directory, `${what} does not follow the block before it`);
+  if (parent !== null && !bytesEqual(header.parentHash, headerHash(parent))) {
+    return `${what} does not follow the block before it`;
   }
+  return null;
 }
 
 /** The app hash after `height` that an earlier run left behind, in a header or in its state. */
-async function knownAppHash(store: BlockStore, height: number): Promise<Uint8Array | null> {
+export async function knownAppHash(store: BlockStore, height: number): Promise<Uint8Array | null> {
   const next = await store.signedHeader(height + 1);
   if (next !== null) return next.header.appHash;
   for (const known of [store.state, store.rebuild?.target]) {

@@ -13,8 +13,12 @@ const FAMILY = { header: "h/", body: "b/", response: "r/", application: "a/" } a
 export const META_KEY = "m";
 /** Highest block stored (S in the handshake table). */
 export const BLOCK_HEIGHT_KEY = "s";
-/** Lowest block stored; absent while it is 1. */
+/** Lowest block stored whole; absent while it is 1. */
 export const BASE_KEY = "l";
+/** Lowest header stored; absent while it is 1. Headers stay when blocks are pruned. */
+export const FIRST_HEADER_KEY = "f";
+/** Present while the records of a snapshot come into an empty store. */
+export const IMPORT_KEY = "i";
 /** Height, time and app hash the engine last committed (T in the handshake table). */
 export const ENGINE_STATE_KEY = "t";
 /** Present while the application's records are made again from the blocks. */
