@@ -28,6 +28,7 @@ import type { ChainHead, LaneView } from "./access.ts";
 import { admissionRoot, memberAt } from "./admission.ts";
 import { createMemberReader } from "./admission-facts.ts";
 import { createCertificateCheck } from "./certificates.ts";
+import { RecordLog } from "./change-records.ts";
 import { readForward } from "./forward-book.ts";
 import { clearedSlots, laneView, reportedSlots } from "./lane.ts";
 import { type LaneExecutor, sequentialExecutor } from "./lane-executor.ts";
@@ -73,7 +74,8 @@ export function createApplication({
   const rules = createRules(genesis);
   const certifies = createCertificateCheck(rules);
   const members = createMemberReader();
-  let committed: ChainState = loadState(rules, stored) ?? genesisState(rules);
+  let records = new RecordLog(stored);
+  let committed: ChainState = loadState(rules, records.records()) ?? genesisState(rules);
   let initialised = committed.height > 0;
   let finalized: Applied | null = null;
   let restore: SnapshotRestore | null = null;
@@ -116,7 +118,7 @@ export function createApplication({
       initialised = true;
       finalized = null;
       return {
-        changes: [...changes(), headChange(rules, committed)],
+        changes: records.write([...changes(), headChange(rules, committed)]),
         retainHeight: retainHeight(),
       };
     },
@@ -129,6 +131,7 @@ export function createApplication({
       }
       const { restore: opened, ...answer } = openRestore(rules, offer);
       restore = opened;
+      records = new RecordLog(new Map());
       return answer;
     },
     applySnapshotChunk(part) {
@@ -141,7 +144,7 @@ export function createApplication({
         finalized = null;
         restore = null;
       }
-      return verdict;
+      return { ...verdict, changes: records.write(verdict.changes) };
     },
     snapshot: () => encodeSnapshot(rules, committed),
     query: ({ path, data }) => answerQuery(rules, committed, path, data),

@@ -7,7 +7,7 @@ import { bytesEqual, concatBytes, utf8 } from "../primitives/bytes.ts";
 import { type CodecValue, decode, encode } from "../primitives/codec.ts";
 import { GridError } from "../primitives/errors.ts";
 
-const SEAL_BYTES = 32;
+export const SEAL_BYTES = 32;
 
 export function sealRecord(key: string, value: CodecValue): Uint8Array {
   const payload = encode(value);

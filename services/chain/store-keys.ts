@@ -2,11 +2,12 @@
  * Every key of the application's store, built here and nowhere else. Safe because no family is a
  * prefix of another and numbers have a fixed width, so bytewise order is numeric order.
  *
- * State (handed back to `createApplication`): head, lane, forward, admission, pending. History
+ * State (handed back to `createApplication`): head, lane, forward, admission, pending, and change:
+ * what changed of a record of these since it was last written whole (`change-records.ts`). History
  * (read by those who want it, never by execution): slot, proof.
  */
 import { assert } from "../primitives/errors.ts";
-import { REGIONS_MAX } from "../primitives/limits.ts";
+import { CHANGES_PER_RECORD_MAX, REGIONS_MAX } from "../primitives/limits.ts";
 import type { Slot } from "../primitives/units.ts";
 
 const FAMILY = {
@@ -15,13 +16,22 @@ const FAMILY = {
   forward: "forward/",
   admission: "admission/",
   pending: "pending/",
+  change: "change/",
   slot: "slot/",
   proof: "proof/",
 } as const;
-const STATE = [FAMILY.head, FAMILY.lane, FAMILY.forward, FAMILY.admission, FAMILY.pending];
+const STATE = [
+  FAMILY.head,
+  FAMILY.lane,
+  FAMILY.forward,
+  FAMILY.admission,
+  FAMILY.pending,
+  FAMILY.change,
+];
 
 const REGION_DIGITS = 4;
 const SLOT_DIGITS = 16;
+const CHANGE_DIGITS = 3;
 
 /** Height, time, app hash and slots cleared of the last commit. */
 export const HEAD_KEY = `${FAMILY.head}last`;
@@ -44,6 +54,18 @@ export function admissionKey(regionIndex: number): string {
 /** A report on the chain whose slot has not cleared yet. */
 export function pendingKey(regionIndex: number, slot: Slot): string {
   return `${FAMILY.pending}${region(regionIndex)}/${slotDigits(slot)}`;
+}
+
+/** The change of a record since it was last written whole, from 1. */
+export function changeKey(key: string, number: number): string {
+  assert(number >= 1 && number <= CHANGES_PER_RECORD_MAX, "a change's number");
+  return `${FAMILY.change}${key}/${String(number).padStart(CHANGE_DIGITS, "0")}`;
+}
+
+/** Which record a change is of, and its number, or null. */
+export function changeOf(key: string): { readonly key: string; readonly number: number } | null {
+  const match = /^change\/(.+)\/(\d{3})$/.exec(key);
+  return match === null ? null : { key: match[1]!, number: Number(match[2]) };
 }
 
 /** An encoded SlotRecord (`wire/slot-record.ts`), not sealed: it is also what others read. */
@@ -118,3 +140,4 @@ assert(
   "key families must be prefix-free",
 );
 assert(REGIONS_MAX <= 10 ** REGION_DIGITS, "every region's index must fit its digits");
+assert(CHANGES_PER_RECORD_MAX < 10 ** CHANGE_DIGITS, "every change's number must fit its digits");

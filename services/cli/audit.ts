@@ -7,9 +7,12 @@ import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { type AuditReport, type AuditRequest, auditDirectory, auditSource } from "../node/audit.ts";
 import { createHttpAuditSource } from "../node/audit-http.ts";
+import { snapshotStart } from "../node/audit-start.ts";
 import { CONFIG_FILE_NAME, readConfig } from "../node/config.ts";
+import { fromHex } from "../primitives/bytes.ts";
 import { GridError } from "../primitives/errors.ts";
 import { AUDIT_WORKERS_MAX } from "../primitives/limits.ts";
+import type { Genesis } from "../wire/genesis.ts";
 import { printReport, progressOn } from "./audit-talk.ts";
 import { readGenesis } from "./directory.ts";
 import { wholeNumber } from "./options.ts";
@@ -22,6 +25,8 @@ type Options = {
   readonly genesis?: string;
   readonly url?: string;
   readonly token?: string;
+  readonly fromSnapshot?: string;
+  readonly trustedHash?: string;
   readonly workers?: number;
   readonly json?: true;
 };
@@ -34,17 +39,21 @@ export function auditCommand(): Command {
     .option("--genesis <file>", "a genesis you trust, instead of the directory's own")
     .option("--url <url>", "somebody else's running node, instead of a directory")
     .option("--token <token>", `with --url: an auditor's; or in ${TOKEN_VARIABLE}`)
+    .option("--from-snapshot <directory>", "begin at a snapshot's state instead of genesis")
+    .option("--trusted-hash <hex>", "with --from-snapshot: the app hash after its height")
     .option("--workers <n>", "threads that check signatures ahead (default: by cores)", threads)
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
       `
 Nothing is changed. Exit code 0: all is equal; 1: not so, and the first divergence is printed.
+A trusted hash is one that an earlier audit printed, or that a header of the next height carries.
 The operator makes a token with \`gridlane pair --auditor\`.
 
 Examples:
   gridlane audit village
-  gridlane audit --url http://127.0.0.1:8787 --genesis genesis.json --token 5e0c...`,
+  gridlane audit --url http://127.0.0.1:8787 --genesis genesis.json --token 5e0c...
+  gridlane audit village --from-snapshot village/data/snapshots/4711 --trusted-hash b5d2...`,
     )
     .action(async (directory: string, options: Options) => {
       const report = await audit(directory, options);
@@ -75,7 +84,8 @@ function auditStopped(directory: string, options: Options, shared: Shared): Prom
   const file = join(directory, CONFIG_FILE_NAME);
   const config = readConfig({ file, environment: process.env });
   const genesis = readGenesis(resolve(options.genesis ?? config.genesis));
-  return auditDirectory({ ...shared, genesis, dataDirectory: config.data });
+  const start = startOf(genesis, options);
+  return auditDirectory({ ...shared, ...start, genesis, dataDirectory: config.data });
 }
 
 function auditRunning(url: string, options: Options, shared: Shared): Promise<AuditReport> {
@@ -88,7 +98,21 @@ function auditRunning(url: string, options: Options, shared: Shared): Promise<Au
   }
   const onRetry = (why: string) => say(`audit: ${url} did not answer (${why}), trying again`);
   const source = createHttpAuditSource({ url, token, onRetry });
-  return auditSource({ ...shared, genesis: readGenesis(resolve(options.genesis)), source });
+  const genesis = readGenesis(resolve(options.genesis));
+  return auditSource({ ...shared, ...startOf(genesis, options), genesis, source });
+}
+
+/** From genesis unless a snapshot and its hash are named. */
+function startOf(genesis: Genesis, { fromSnapshot, trustedHash }: Options) {
+  if (fromSnapshot === undefined && trustedHash === undefined) return {};
+  if (fromSnapshot === undefined) {
+    return refuse("trusted-hash", "--trusted-hash goes with --from-snapshot");
+  }
+  if (trustedHash === undefined || !/^(0x)?[0-9a-f]{64}$/.test(trustedHash)) {
+    return refuse("trusted-hash", "--from-snapshot needs --trusted-hash: 64 hexadecimal digits");
+  }
+  const hash = fromHex(trustedHash.replace(/^0x/, ""));
+  return { start: snapshotStart({ genesis, directory: fromSnapshot, trustedHash: hash }) };
 }
 
 function refuse(argument: string, message: string): never {

@@ -4,8 +4,9 @@
  * walk begins anew, AUDIT_STATE_PASSES_MAX times at most.
  */
 import type { AuditSource } from "../chain/audit-source.ts";
+import { wholeRecords } from "../chain/change-records.ts";
 import { valueDifference } from "../chain/record-difference.ts";
-import { HEAD_KEY, isStateKey } from "../chain/store-keys.ts";
+import { changeOf, HEAD_KEY, isStateKey } from "../chain/store-keys.ts";
 import { GridError } from "../primitives/errors.ts";
 import { AUDIT_STATE_PASSES_MAX } from "../primitives/limits.ts";
 import type { CommittedState, KeyPage } from "../wire/audit-page.ts";
@@ -52,18 +53,36 @@ export async function compareEnd(
     const difference = { field: "(whole record)", stored: "(something)", computed: "(absent)" };
     throw new Diverged({ block, region: null, record: stray, ...difference });
   }
+  // Whole records on both sides: when one was written as a change is each node's own affair.
+  const computedRecords = wholeRecords(replayed.records);
+  const records = wholeOrRefuse(block, stored.records);
   // The head says what the others come to: the record that is at fault is named before it.
   const keys = new Set([
-    ...replayed.records.keys(),
-    ...stored.records.keys(),
+    ...computedRecords.keys(),
+    ...records.keys(),
     ...stored.keys.filter((key) => !replayed.isHistory(key)),
   ]);
   keys.delete(HEAD_KEY);
   for (const key of [...[...keys].sort(), HEAD_KEY]) {
-    const computed = replayed.records.get(key) ?? null;
-    const found = stored.records.get(key) ?? (isStateKey(key) ? null : await one(source, key));
+    const computed = computedRecords.get(key) ?? null;
+    const found = records.get(key) ?? (isStateKey(key) ? null : await one(source, key));
     const difference = boundedDifference(genesis, { key, stored: found, computed });
     refuse({ block, region: replayed.regionOf(key), record: key }, difference);
+  }
+}
+
+/** A change that does not fit its record is a finding; so is one that somebody made up. */
+function wholeOrRefuse(block: number, records: ReadonlyMap<string, Uint8Array>) {
+  try {
+    return wholeRecords(records);
+  } catch (failure) {
+    if (!(failure instanceof GridError)) throw failure;
+    const corrupt = failure.code === "database_corrupt";
+    const { what } = failure.facts as { readonly what: string };
+    const difference = { field: "(whole record)", stored: failure.message };
+    const computed = "a change of the record before it";
+    const at = { block, region: null, record: corrupt ? what : "change" };
+    throw new Diverged({ ...at, ...difference, computed });
   }
 }
 
@@ -98,7 +117,7 @@ async function readState(source: AuditSource, replayed: Replayed) {
     }
     for (const { key, value } of page.records) {
       records.set(key, value);
-      if (!replayed.records.has(key)) unknown++;
+      if (!replayed.records.has(changeOf(key)?.key ?? key)) unknown++;
     }
     if (page.next === null || unknown > UNKNOWN_KEYS_MAX) return { state: page.state, records };
     after = page.next;

@@ -5,6 +5,7 @@
 import type { Application, StoreChange } from "../chain/abci.ts";
 import { createApplication } from "../chain/application.ts";
 import type { AuditSource } from "../chain/audit-source.ts";
+import { wholeRecords } from "../chain/change-records.ts";
 import type { LaneExecutor } from "../chain/lane-executor.ts";
 import { valueDifference } from "../chain/record-difference.ts";
 import { createRules } from "../chain/rules.ts";
@@ -211,7 +212,7 @@ export class Auditor {
 
   /** The lanes' balances and energy must be what the ledger has added up from bills and reports. */
   async #ledgerEnd(): Promise<void> {
-    const found = this.#ledger.end(this.#state);
+    const found = this.#ledger.end(wholeRecords(this.#state));
     if (found === null) return;
     const region = this.#region(found.regionIndex);
     refuse({ block: this.#height, region, record: found.record }, found.difference);

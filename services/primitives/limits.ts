@@ -145,6 +145,10 @@ export const PROOF_FILE_BYTES_MAX = 65_536;
 /** Validators of a CometBFT chain, and signatures of a commit (its own MaxVotesCount). */
 export const VALIDATORS_MAX = 10_000;
 
+/** Change records behind one whole record; the next change writes it whole. */
+export const CHANGES_PER_RECORD_MAX = 64;
+/** All changes behind a whole record come to at most this part of it: one in so many. */
+export const CHANGE_SHARE_MIN = 4;
 /** One chunk of a snapshot: below the 10 MB that CometBFT advises and the 16 MB that it allows. */
 export const SNAPSHOT_CHUNK_BYTES_MAX = 8 * 1024 * 1024;
 /** A snapshot's metadata (CometBFT's own limit). */

@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Snapshot } from "../../../services/chain/abci.ts";
 import { createApplication, type MarketApplication } from "../../../services/chain/application.ts";
+import { wholeRecords } from "../../../services/chain/change-records.ts";
 import { sealRecord } from "../../../services/chain/sealed-record.ts";
 import {
   chunkLayout,
@@ -14,7 +15,6 @@ import {
   decodeStream,
   SNAPSHOT_FORMAT,
 } from "../../../services/chain/snapshot.ts";
-import { isStateKey } from "../../../services/chain/store-keys.ts";
 import { sha256 } from "../../../services/crypto/hash.ts";
 import { concatBytes, uintBytes, utf8 } from "../../../services/primitives/bytes.ts";
 import { type CodecValue, decode, encode } from "../../../services/primitives/codec.ts";
@@ -49,7 +49,7 @@ stateSyncSuite("the market", () => ({
   create: (stored, snapshots) =>
     createApplication({ genesis, stored, ...(snapshots === undefined ? {} : { snapshots }) }),
   take: (app) => take(app as MarketApplication),
-  isState: isStateKey,
+  stateOf: wholeRecords,
   blocks,
   runs: 40,
 }));
