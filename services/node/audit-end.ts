@@ -55,7 +55,7 @@ export async function compareEnd(
   }
   // Whole records on both sides: when one was written as a change is each node's own affair.
   const computedRecords = wholeRecords(replayed.records);
-  const records = wholeOrRefuse(block, stored.records);
+  const records = wholeOrRefuse(block, stored.records, replayed);
   // The head says what the others come to: the record that is at fault is named before it.
   const keys = new Set([
     ...computedRecords.keys(),
@@ -72,17 +72,20 @@ export async function compareEnd(
 }
 
 /** A change that does not fit its record is a finding; so is one that somebody made up. */
-function wholeOrRefuse(block: number, records: ReadonlyMap<string, Uint8Array>) {
+function wholeOrRefuse(
+  block: number,
+  records: ReadonlyMap<string, Uint8Array>,
+  { regionOf }: Replayed,
+) {
   try {
     return wholeRecords(records);
   } catch (failure) {
     if (!(failure instanceof GridError)) throw failure;
-    const corrupt = failure.code === "database_corrupt";
     const { what } = failure.facts as { readonly what: string };
+    const record = failure.code === "database_corrupt" ? what : "change";
+    const at = { block, region: regionOf(changeOf(record)?.key ?? record), record };
     const difference = { field: "(whole record)", stored: failure.message };
-    const computed = "a change of the record before it";
-    const at = { block, region: null, record: corrupt ? what : "change" };
-    throw new Diverged({ ...at, ...difference, computed });
+    throw new Diverged({ ...at, ...difference, computed: "a change of the record before it" });
   }
 }
 

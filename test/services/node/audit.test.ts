@@ -12,10 +12,14 @@ import fc from "fast-check";
 import { Level } from "level";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createApplication } from "../../../services/chain/application.ts";
+import { wholeRecords } from "../../../services/chain/change-records.ts";
 import { openRecord, sealRecord } from "../../../services/chain/sealed-record.ts";
 import {
   admissionKey,
+  changeKey,
+  changeOf,
   HEAD_KEY,
+  isStateKey,
   laneKey,
   pendingKey,
   proofKey,
@@ -177,13 +181,23 @@ async function rewrite<Value>(
   await level.write([{ key, value: form.write(form.change(value)) }]);
 }
 
-/** A changed value in a record of the state, under its own seal too. */
-function rewriteState(level: SealedLevel, key: string, change: (value: CodecValue) => CodecValue) {
-  return rewrite(level, applicationKey(key), {
-    read: (bytes) => openRecord(key, bytes),
-    write: (value) => sealRecord(key, value),
-    change,
-  });
+/** A changed value in a record of the state, whole and under its own seal too. */
+async function rewriteState(
+  level: SealedLevel,
+  key: string,
+  change: (value: CodecValue) => CodecValue,
+): Promise<void> {
+  const range = { gte: "a/", lt: "a0", order: "rising", limit: Number.POSITIVE_INFINITY } as const;
+  const stored = (await level.range(range)).map((record) => ({
+    ...{ key: record.key.slice(2), value: record.value },
+  }));
+  const records = new Map(stored.map((record) => [record.key, record.value]));
+  const value = isStateKey(key) ? wholeRecords(records).get(key)! : records.get(key)!;
+  const changes = stored.filter((record) => changeOf(record.key)?.key === key);
+  await level.write([
+    { key: applicationKey(key), value: sealRecord(key, change(openRecord(key, value))) },
+    ...changes.map((record) => ({ key: applicationKey(record.key), value: null })),
+  ]);
 }
 
 function rewriteHeader(level: SealedLevel, at: number, change: (header: Header) => Header) {
@@ -323,6 +337,17 @@ test("a lie in the state", async () => {
   const end = { block: height };
   expect(balance.divergence).toMatchObject({
     ...{ ...end, region: "south", record: laneKey(2), field: "memberUc[0]" },
+  });
+  const beneath = await auditLie((level) =>
+    rewrite(level, applicationKey(laneKey(2)), {
+      read: (bytes) => openRecord(laneKey(2), bytes),
+      write: (value) => sealRecord(laneKey(2), value),
+      change: (value) => flip(value as Uint8Array, 32),
+    }),
+  );
+  // A record that was not written whole any more: the change that stands on it does not fit.
+  expect(beneath.divergence).toMatchObject({
+    ...{ ...end, region: "south", record: changeKey(laneKey(2), 1), field: "(whole record)" },
   });
   const nonce = await auditLie((level) =>
     rewriteState(level, admissionKey(0), (value) => [7n as never, ...(value as []).slice(1)]),
