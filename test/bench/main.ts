@@ -3,6 +3,7 @@
  * ratio to a floor that the same run measured; none is compared with another machine's.
  */
 import { cpus } from "node:os";
+import { benchAudit } from "./audit.ts";
 import { benchBroker } from "./broker.ts";
 import { benchChain } from "./chain.ts";
 import { benchMarket } from "./market.ts";
@@ -13,6 +14,7 @@ const BENCHES: ReadonlyMap<string, () => Promise<object>> = new Map([
   ["chain", benchChain],
   ["broker", benchBroker],
   ["oracle", benchOracle],
+  ["audit", benchAudit],
 ]);
 
 const name = process.argv[2];
