@@ -13,6 +13,7 @@ import { secureHeaders } from "hono/secure-headers";
 import { Counter, Gauge } from "prom-client";
 import { GridError } from "../primitives/errors.ts";
 import { REQUEST_BYTES_MAX } from "../primitives/limits.ts";
+import { installAuditRoutes } from "./audit-routes.ts";
 import { installChainRoutes } from "./chain-routes.ts";
 import { type ApiEnv, createContext, unknown } from "./context.ts";
 import { dashboardFiles } from "./dashboard-files.ts";
@@ -52,6 +53,7 @@ export function createApi(options: ApiOptions): Api {
   installMemberRoutes(app, context);
   installProofRoutes(app, context);
   installChainRoutes(app, context);
+  installAuditRoutes(app, context);
   installStreamRoute(app, hub);
   installSecuritySchemes(app);
   installRefusals(app, options);
@@ -151,6 +153,7 @@ function installSecuritySchemes(app: OpenAPIHono<ApiEnv>): void {
   const registry = app.openAPIRegistry;
   registry.registerComponent("securitySchemes", "sessionToken", bearer);
   registry.registerComponent("securitySchemes", "operatorToken", bearer);
+  registry.registerComponent("securitySchemes", "auditorToken", bearer);
   registry.registerComponent("securitySchemes", "sessionCookie", {
     type: "apiKey",
     in: "cookie",

@@ -10,6 +10,7 @@ import { slotAt, unixSeconds } from "../primitives/units.ts";
 import type { Status } from "../wire/api.ts";
 import type { Genesis, GenesisRegion } from "../wire/genesis.ts";
 import { QUALITY } from "../wire/report.ts";
+import { type Auditors, createAuditors } from "./auditors.ts";
 import type { ApiOptions } from "./options.ts";
 import { createReadModel, type ReadModel } from "./read-model.ts";
 import { createSessions, type Member, type Sessions } from "./sessions.ts";
@@ -23,6 +24,7 @@ export type ApiContext = {
   readonly genesis: Genesis;
   readonly readModel: ReadModel;
   readonly sessions: Sessions;
+  readonly auditors: Auditors;
   /** @throws GridError resource_unknown */
   region(id: string): { readonly regionIndex: number; readonly region: GenesisRegion };
   /** Enough meters that its sums show no household. */
@@ -43,6 +45,7 @@ export function createContext(options: ApiOptions): ApiContext {
   const { genesis } = chain;
   const readModel = createReadModel(options);
   const sessions = createSessions({ store: options.sessions, clock: realClock, random });
+  const auditors = createAuditors({ store: options.sessions, clock: realClock, random });
   const indexOf = new Map(genesis.regions.map((region, i) => [region.id, i]));
   const operatorHash = sha256(utf8(operatorToken));
   const isShown = (regionIndex: number) =>
@@ -56,6 +59,7 @@ export function createContext(options: ApiOptions): ApiContext {
     genesis,
     readModel,
     sessions,
+    auditors,
     region: (id) => {
       const regionIndex = indexOf.get(id);
       if (regionIndex === undefined) throw unknown("region", id);
@@ -87,7 +91,7 @@ export function sessionToken(c: Context<ApiEnv>): string | null {
   return bearerToken(c) ?? getCookie(c, SESSION_COOKIE) ?? null;
 }
 
-function bearerToken(c: Context<ApiEnv>): string | null {
+export function bearerToken(c: Context<ApiEnv>): string | null {
   return c.req.header("Authorization")?.match(/^Bearer ([\w.~+/=-]+)$/i)?.[1] ?? null;
 }
 

@@ -1,6 +1,6 @@
 /** Schemas under the names they have in the OpenAPI document, and the parts that routes share. */
 import { z } from "@hono/zod-openapi";
-import { PAGE_ROWS_MAX } from "../primitives/limits.ts";
+import { AUDIT_KEY_CHARACTERS_MAX, PAGE_ROWS_MAX } from "../primitives/limits.ts";
 import * as wire from "../wire/api.ts";
 import * as proofs from "../wire/proof-answers.ts";
 
@@ -14,6 +14,10 @@ function named<Schema extends z.ZodType>(id: string, schema: Schema): Schema {
 
 export const AccountNonce = named("AccountNonce", wire.AccountNonce);
 export const ApiError = named("ApiError", wire.ApiError);
+export const Auditor = named("Auditor", wire.Auditor);
+export const AuditorRequest = named("AuditorRequest", wire.AuditorRequest);
+export const AuditorsRevoked = named("AuditorsRevoked", wire.AuditorsRevoked);
+export const AuditRecordsRequest = named("AuditRecordsRequest", wire.AuditRecordsRequest);
 export const BillLine = named("BillLine", wire.BillLine);
 export const BillProofAnswer = named("BillProofAnswer", wire.BillProofAnswer);
 export const CommitteeOrders = named("CommitteeOrders", wire.CommitteeOrders);
@@ -52,6 +56,12 @@ export function json<Schema extends z.ZodType>(schema: Schema, description: stri
   return { description, content: { "application/json": { schema } } };
 }
 
+/** A page of an audit: canonical CBOR, `wire/audit-page.ts`. */
+export function cborPage(description: string) {
+  const schema = z.string().openapi({ format: "binary" });
+  return { description, content: { "application/cbor": { schema } } };
+}
+
 /** A required JSON body. */
 export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
   return { required: true, content: { "application/json": { schema } } };
@@ -59,7 +69,7 @@ export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
 
 const REFUSALS = {
   400: "a part of the request is malformed; `facts.argument` says which",
-  401: "a session or the operator's token is needed",
+  401: "a session, or the operator's or an auditor's token, is needed",
   403: "too few meters to be shown together",
   404: "there is no such thing",
   413: "the body is too large",
@@ -131,4 +141,18 @@ export const AbsenceQuery = z.strictObject({
 });
 
 export const SESSION_SECURITY = [{ sessionCookie: [] }, { sessionToken: [] }];
+/** Heights, both inclusive; a page may end before `to`. */
+export const HeightRange = z.strictObject({
+  from: integerText({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+  to: integerText({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+});
+/** Where a walk over keys goes on; left out: from the first. */
+export const CursorQuery = z.strictObject({
+  after: z
+    .string()
+    .max(16 * AUDIT_KEY_CHARACTERS_MAX)
+    .default(""),
+});
+
+export const AUDITOR_SECURITY = [{ auditorToken: [] }];
 export const OPERATOR_SECURITY = [{ operatorToken: [] }];

@@ -1,6 +1,7 @@
 /** What the composition root hands to the API. Everything impure comes in here. */
 import type { Registry } from "prom-client";
 import type { ChainReader, ChainWriter } from "../chain/access.ts";
+import type { AuditSource } from "../chain/audit-source.ts";
 import type { KeptReading } from "../chain/proofs.ts";
 import type { Clock } from "../primitives/clock.ts";
 import type { Slot } from "../primitives/units.ts";
@@ -46,6 +47,8 @@ export type OracleView = {
 export type ApiOptions = {
   readonly chain: ChainReader;
   readonly writer: ChainWriter;
+  /** The chain as it is stored, for auditors. */
+  readonly audit: AuditSource;
   readonly oracle: OracleView;
   /** Market time. */
   readonly clock: Clock;

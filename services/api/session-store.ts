@@ -1,19 +1,29 @@
 /**
- * Where pairing codes and sessions are kept: by the SHA-256 of the secret, never the secret, so a
- * copy of the database opens no session.
+ * Where pairing codes, sessions and auditors' tokens are kept: by the SHA-256 of the secret, never
+ * the secret, so a copy of the database opens nothing. The kinds stand apart: a token of one kind is
+ * not found as another.
  */
 import { decode, encode } from "../primitives/codec.ts";
 import { GridError } from "../primitives/errors.ts";
 import type { KeyValues } from "./key-values.ts";
 
-export type GrantKind = "pairing" | "session";
+export type GrantKind = "pairing" | "session" | "auditor";
 export type GrantKey = { readonly kind: GrantKind; readonly hash: string }; // 64 hex digits
 /** The right to act as a member, until it expires. */
-export type Grant = GrantKey & {
+export type MemberGrant = {
+  readonly kind: "pairing" | "session";
+  readonly hash: string;
   readonly regionIndex: number;
   readonly memberIndex: number;
   readonly expiresS: number; // real time, unix seconds
 };
+/** The right to read the chain as it is stored, until it expires. It acts as nobody. */
+export type AuditorGrant = {
+  readonly kind: "auditor";
+  readonly hash: string;
+  readonly expiresS: number;
+};
+export type Grant = MemberGrant | AuditorGrant;
 
 /**
  * Requirements (one shared suite holds every implementation to them):
@@ -64,9 +74,8 @@ export class LevelSessionStore implements SessionStore {
     await this.#database.batch(
       [
         ...remove.map((key) => ({ type: "del", key: keyOf(key) }) as const),
-        ...add.map(({ regionIndex, memberIndex, expiresS, ...key }) => {
-          const value = encode([regionIndex, memberIndex, expiresS]);
-          return { type: "put", key: keyOf(key), value } as const;
+        ...add.map((grant) => {
+          return { type: "put", key: keyOf(grant), value: encodeGrant(grant) } as const;
         }),
       ],
       { sync: true },
@@ -87,11 +96,18 @@ function keyOf({ kind, hash }: GrantKey): string {
   return `${kind}/${hash}`;
 }
 
+function encodeGrant(grant: Grant): Uint8Array {
+  if (grant.kind === "auditor") return encode([grant.expiresS]);
+  return encode([grant.regionIndex, grant.memberIndex, grant.expiresS]);
+}
+
 function decodeGrant({ kind, hash }: GrantKey, bytes: Uint8Array): Grant {
   const fields = decode(bytes);
-  if (!Array.isArray(fields) || fields.length !== 3) {
+  const count = kind === "auditor" ? 1 : 3;
+  if (!Array.isArray(fields) || fields.length !== count) {
     throw new GridError("bytes_malformed", "not a grant", { what: "grant", offset: 0 });
   }
+  if (kind === "auditor") return { kind, hash, expiresS: fields[0] as number };
   const [regionIndex, memberIndex, expiresS] = fields as number[];
   return { kind, hash, regionIndex: regionIndex!, memberIndex: memberIndex!, expiresS: expiresS! };
 }

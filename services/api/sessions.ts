@@ -7,8 +7,7 @@
  * A wrong, used and expired code get the same answer. All times are real time, not market time: a
  * demo's clock may run a hundred times as fast.
  */
-import { sha256 } from "../crypto/hash.ts";
-import { toHex, utf8 } from "../primitives/bytes.ts";
+import { toHex } from "../primitives/bytes.ts";
 import type { Clock } from "../primitives/clock.ts";
 import { assert, GridError } from "../primitives/errors.ts";
 import {
@@ -17,7 +16,8 @@ import {
   PAIRINGS_MAX,
   SESSIONS_MAX,
 } from "../primitives/limits.ts";
-import type { Grant, GrantKind, SessionStore } from "./session-store.ts";
+import { hashOf, makeRoom } from "./grants.ts";
+import type { MemberGrant, SessionStore } from "./session-store.ts";
 
 export const PAIRING_S = 600;
 /** A household signs in about once a season. */
@@ -56,29 +56,21 @@ export function createSessions({
 }): Sessions {
   const attempts = new Attempts(clock);
   const oneByOne = createQueue();
-  const member = ({ regionIndex, memberIndex }: Grant): Member => ({ regionIndex, memberIndex });
-  /** Removes the expired; refuses where the rest fills the store. */
-  const makeRoom = async (kind: GrantKind, max: number) => {
-    const grants = await store.list(kind);
-    const expired = grants.filter(({ expiresS }) => expiresS <= clock.nowS());
-    if (expired.length > 0) await store.replace({ remove: expired, add: [] });
-    if (grants.length - expired.length < max) return;
-    throw new GridError("capacity_exceeded", `no more than ${max} ${kind}s at once`, {
-      what: kind,
-      max,
-    });
+  const member = ({ regionIndex, memberIndex }: MemberGrant): Member => {
+    return { regionIndex, memberIndex };
   };
-  const live = async (kind: GrantKind, secret: string) => {
+  const live = async (kind: MemberGrant["kind"], secret: string) => {
     const grant = await store.get({ kind, hash: hashOf(secret) });
-    return grant !== null && grant.expiresS > clock.nowS() ? grant : null;
+    if (grant === null || grant.kind === "auditor") return null;
+    return grant.expiresS > clock.nowS() ? grant : null;
   };
   return {
     pair: (to) =>
       oneByOne(async () => {
-        await makeRoom("pairing", PAIRINGS_MAX);
+        await makeRoom({ store, clock, kind: "pairing", max: PAIRINGS_MAX });
         const code = newCode(random);
         const expiresS = clock.nowS() + PAIRING_S;
-        const grant: Grant = { kind: "pairing", hash: hashOf(code), ...to, expiresS };
+        const grant: MemberGrant = { kind: "pairing", hash: hashOf(code), ...to, expiresS };
         await store.replace({ remove: [], add: [grant] });
         return { code, expiresS };
       }),
@@ -92,10 +84,10 @@ export function createSessions({
             what: "code",
           });
         }
-        await makeRoom("session", SESSIONS_MAX);
+        await makeRoom({ store, clock, kind: "session", max: SESSIONS_MAX });
         const token = toHex(random(32));
         const expiresS = clock.nowS() + SESSION_S;
-        const session: Grant = { ...pairing, kind: "session", hash: hashOf(token), expiresS };
+        const session: MemberGrant = { ...pairing, kind: "session", hash: hashOf(token), expiresS };
         await store.replace({ remove: [pairing], add: [session] });
         return { ...member(pairing), token };
       }),
@@ -117,10 +109,6 @@ function newCode(random: (length: number) => Uint8Array): string {
 /** As a person may type it: any case, with spaces or dashes, O for 0 and I or L for 1. */
 function normalise(code: string): string {
   return code.toUpperCase().replace(/[\s-]/g, "").replace(/O/g, "0").replace(/[IL]/g, "1");
-}
-
-function hashOf(secret: string): string {
-  return toHex(sha256(utf8(secret)));
 }
 
 /** Wrong codes in fixed windows; at most PAIRING_ATTEMPTS_MAX addresses are remembered. */

@@ -1,41 +1,62 @@
 /**
  * `gridlane audit`: replays a community's chain from genesis and compares it with all that the node
- * stored. Exit code 0 where everything is equal, 1 with the first divergence where it is not.
+ * stored; of a stopped node in its directory, of a running one over HTTP. Exit code 0 where
+ * everything is equal, 1 with the first divergence where it is not.
  */
 import { join, resolve } from "node:path";
 import { Command } from "commander";
-import { type AuditProgress, type AuditReport, auditDirectory } from "../node/audit.ts";
+import { type AuditReport, type AuditRequest, auditDirectory, auditSource } from "../node/audit.ts";
+import { createHttpAuditSource } from "../node/audit-http.ts";
+import { snapshotStart } from "../node/audit-start.ts";
 import { CONFIG_FILE_NAME, readConfig } from "../node/config.ts";
+import { fromHex } from "../primitives/bytes.ts";
+import { GridError } from "../primitives/errors.ts";
+import { AUDIT_WORKERS_MAX } from "../primitives/limits.ts";
+import type { Genesis } from "../wire/genesis.ts";
+import { printReport, progressOn } from "./audit-talk.ts";
 import { readGenesis } from "./directory.ts";
-import { EXIT, print, printJson, say } from "./talk.ts";
-import { currency, kwh } from "./words.ts";
+import { wholeNumber } from "./options.ts";
+import { EXIT, printJson, say } from "./talk.ts";
 
-/** Blocks between two lines of progress where stderr is no terminal. */
-const BLOCKS_PER_LINE = 1000;
-const BAR_CELLS = 30;
+/** Where a token may stand that should not be seen in a list of processes. */
+const TOKEN_VARIABLE = "GRIDLANE_AUDIT_TOKEN";
+
+type Options = {
+  readonly genesis?: string;
+  readonly url?: string;
+  readonly token?: string;
+  readonly fromSnapshot?: string;
+  readonly trustedHash?: string;
+  readonly workers?: number;
+  readonly json?: true;
+};
 
 export function auditCommand(): Command {
+  const threads = wholeNumber({ min: 0, max: AUDIT_WORKERS_MAX });
   return new Command("audit")
-    .description("replay a stopped node's chain from genesis and compare every stored record")
-    .argument("[directory]", "the community's directory, with its gridlane.yaml", ".")
+    .description("replay a chain from genesis and compare every stored record with the outcome")
+    .argument("[directory]", "a stopped community's directory, with its gridlane.yaml", ".")
     .option("--genesis <file>", "a genesis you trust, instead of the directory's own")
+    .option("--url <url>", "somebody else's running node, instead of a directory")
+    .option("--token <token>", `with --url: an auditor's; or in ${TOKEN_VARIABLE}`)
+    .option("--from-snapshot <directory>", "begin at a snapshot's state instead of genesis")
+    .option("--trusted-hash <hex>", "with --from-snapshot: the app hash after its height")
+    .option("--workers <n>", "threads that check signatures ahead (default: by cores)", threads)
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
       `
 Nothing is changed. Exit code 0: all is equal; 1: not so, and the first divergence is printed.
+A trusted hash is one that an earlier audit printed, or that a header of the next height carries.
+The operator makes a token with \`gridlane pair --auditor\`.
 
-Example:
-  gridlane audit village`,
+Examples:
+  gridlane audit village
+  gridlane audit --url http://127.0.0.1:8787 --genesis genesis.json --token 5e0c...
+  gridlane audit village --from-snapshot village/data/snapshots/4711 --trusted-hash b5d2...`,
     )
-    .action(async (directory: string, options: { genesis?: string; json?: true }) => {
-      const file = join(directory, CONFIG_FILE_NAME);
-      const config = readConfig({ file, environment: process.env });
-      const report = await auditDirectory({
-        dataDirectory: config.data,
-        genesis: readGenesis(resolve(options.genesis ?? config.genesis)),
-        onProgress: progressOn(process.stderr),
-      });
+    .action(async (directory: string, options: Options) => {
+      const report = await audit(directory, options);
       if (report.divergence !== null) {
         process.exitCode = EXIT.error;
         if (process.stderr.isTTY) say(""); // the bar stopped where it stood
@@ -45,54 +66,55 @@ Example:
     });
 }
 
-/** A bar that redraws itself on a terminal; a line now and then elsewhere. */
-export function progressOn(stream: NodeJS.WriteStream): (progress: AuditProgress) => void {
-  let drawn = -1;
-  return ({ height, blocks, slots }) => {
-    const cells = Math.floor((BAR_CELLS * height) / blocks);
-    const counts = `block ${height} of ${blocks}, ${slots} slots`;
-    if (!stream.isTTY) {
-      if (height % BLOCKS_PER_LINE === 0 || height === blocks) say(`audit: ${counts}`);
-      return;
-    }
-    if (cells === drawn && height < blocks) return;
-    drawn = cells;
-    const bar = "#".repeat(cells).padEnd(BAR_CELLS, ".");
-    stream.write(`\r[${bar}] ${counts}${height === blocks ? "\n" : ""}`);
+function audit(directory: string, options: Options): Promise<AuditReport> {
+  const { url, workers } = options;
+  const shared = {
+    onProgress: progressOn(process.stderr),
+    ...(workers !== undefined && { workers }),
   };
+  return url === undefined
+    ? auditStopped(directory, options, shared)
+    : auditRunning(url, options, shared);
 }
 
-function printReport({
-  networkId,
-  appHash,
-  totals,
-  unexecutedBlocks,
-  divergence,
-}: AuditReport): void {
-  const { blocks, slots, transactions, refusedTransactions, certificates, bills } = totals;
-  print(`network       ${networkId}`);
-  print(`blocks        ${blocks}, app hash ${appHash}`);
-  if (unexecutedBlocks > 0) print("              the last one was not executed by the node yet");
-  print(`slots         ${slots}`);
-  print(`transactions  ${transactions}, ${refusedTransactions} of them refused`);
-  print(`certificates  ${certificates}`);
-  print(`bills         ${bills}`);
-  const energy = [totals.importWh, totals.exportWh, totals.tradedWh].map((wh) => kwh(Number(wh)));
-  print(`energy kWh    imported ${energy[0]}, exported ${energy[1]}, traded ${energy[2]}`);
-  const money = [totals.membersUc, totals.retailerUc, totals.neighboursUc].map(currency);
-  const institutions = [totals.gridOperatorUc, totals.treasuryUc].map(currency);
-  print(`money         members ${money[0]}, retailer ${money[1]}, neighbours ${money[2]},`);
-  print(`              grid operator ${institutions[0]}, treasury ${institutions[1]}`);
-  if (divergence === null) {
-    print("equal         every block, root, record and sum");
-    return;
+type Shared = Omit<AuditRequest, "genesis">;
+
+function auditStopped(directory: string, options: Options, shared: Shared): Promise<AuditReport> {
+  if (options.token !== undefined) refuse("token", "--token goes with --url");
+  const file = join(directory, CONFIG_FILE_NAME);
+  const config = readConfig({ file, environment: process.env });
+  const genesis = readGenesis(resolve(options.genesis ?? config.genesis));
+  const start = startOf(genesis, options);
+  return auditDirectory({ ...shared, ...start, genesis, dataDirectory: config.data });
+}
+
+function auditRunning(url: string, options: Options, shared: Shared): Promise<AuditReport> {
+  if (options.genesis === undefined) {
+    return refuse("genesis", "--url needs --genesis: a copy that does not come from that node");
   }
-  const { block, region, record, field, stored, computed } = divergence;
-  print("DIVERGENCE");
-  print(`  block       ${block}`);
-  print(`  region      ${region ?? "–"}`);
-  print(`  record      ${record}`);
-  print(`  field       ${field}`);
-  print(`  stored      ${stored}`);
-  print(`  computed    ${computed}`);
+  const token = options.token ?? process.env[TOKEN_VARIABLE];
+  if (token === undefined || !/^[0-9a-f]{64}$/.test(token)) {
+    return refuse("token", `--url needs an auditor's token, in --token or ${TOKEN_VARIABLE}`);
+  }
+  const onRetry = (why: string) => say(`audit: ${url} did not answer (${why}), trying again`);
+  const source = createHttpAuditSource({ url, token, onRetry });
+  const genesis = readGenesis(resolve(options.genesis));
+  return auditSource({ ...shared, ...startOf(genesis, options), genesis, source });
+}
+
+/** From genesis unless a snapshot and its hash are named. */
+function startOf(genesis: Genesis, { fromSnapshot, trustedHash }: Options) {
+  if (fromSnapshot === undefined && trustedHash === undefined) return {};
+  if (fromSnapshot === undefined) {
+    return refuse("trusted-hash", "--trusted-hash goes with --from-snapshot");
+  }
+  if (trustedHash === undefined || !/^(0x)?[0-9a-f]{64}$/.test(trustedHash)) {
+    return refuse("trusted-hash", "--from-snapshot needs --trusted-hash: 64 hexadecimal digits");
+  }
+  const hash = fromHex(trustedHash.replace(/^0x/, ""));
+  return { start: snapshotStart({ genesis, directory: fromSnapshot, trustedHash: hash }) };
+}
+
+function refuse(argument: string, message: string): never {
+  throw new GridError("argument_invalid", message, { argument, value: "" });
 }

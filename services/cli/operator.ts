@@ -9,6 +9,7 @@ export type Operator = {
   readonly url: string;
   get(path: string): Promise<unknown>;
   post(path: string, body: unknown): Promise<unknown>;
+  delete(path: string): Promise<unknown>;
 };
 
 /** `url`, or where the configuration says the node listens. */
@@ -28,6 +29,7 @@ export function operatorOf({ url, config }: { url: string | undefined; config: s
     get: (path) => ask(`${base}${path}`, { headers }),
     post: (path, body) =>
       ask(`${base}${path}`, { method: "POST", headers, body: JSON.stringify(body) }),
+    delete: (path) => ask(`${base}${path}`, { method: "DELETE", headers }),
   };
 }
 

@@ -73,6 +73,7 @@ export async function startFace(parts: FaceParts): Promise<Face> {
     api = createApi({
       chain: chain.reader,
       writer: chain.writer,
+      audit: chain.audit,
       oracle: oracleView(parts),
       clock: parts.clock,
       realClock: systemClock({ onStepBack: () => undefined }),

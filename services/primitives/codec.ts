@@ -100,10 +100,11 @@ function width(argument: number | bigint, bytes: number): Uint8Array {
 /**
  * Decodes one value that fills `bytes` exactly.
  *
+ * @param itemsMax - values in it, containers included: memory is bounded by them and the bytes
  * @throws GridError bytes_malformed with the offset of the first byte that breaks a rule
  */
-export function decode(bytes: Uint8Array): CodecValue {
-  const reader = new Reader(bytes);
+export function decode(bytes: Uint8Array, itemsMax = Number.POSITIVE_INFINITY): CodecValue {
+  const reader = new Reader(bytes, itemsMax);
   const value = reader.value(0);
   if (reader.at !== bytes.length) reader.fail("trailing bytes", reader.at);
   return value;
@@ -113,9 +114,11 @@ class Reader {
   at = 0;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  #itemsLeft: number;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, itemsMax: number) {
     this.#bytes = bytes;
+    this.#itemsLeft = itemsMax;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -130,6 +133,7 @@ class Reader {
     const start = this.at;
     if (depth > CODEC_DEPTH_MAX) this.fail("nested too deep", start);
     if (start >= this.#bytes.length) this.fail("unexpected end", start);
+    if (this.#itemsLeft-- <= 0) this.fail("too many values", start);
     const first = this.#bytes[start]!;
     const major = first >> 5;
     if (major === 7) {

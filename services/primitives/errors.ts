@@ -43,6 +43,9 @@ export type EdgeErrors = {
   queue_full: { readonly what: string; readonly max: number };
   oracle_key_unknown: { readonly publicKey: string };
   upgrade_required: { readonly version: number; readonly height: number };
+  answer_malformed: { readonly url: string; readonly what: string };
+  blocks_pruned: { readonly name: string; readonly base: number };
+  head_moving: { readonly name: string; readonly passes: number };
   store_outdated: { readonly directory: string; readonly have: number; readonly need: number };
   snapshot_invalid: { readonly height: number; readonly what: string };
 };

@@ -101,6 +101,26 @@ export const SESSIONS_MAX = 100_000;
 /** Wrong pairing codes in one window, from one address and from all. */
 export const PAIRING_ATTEMPTS_PER_ADDRESS_MAX = 10;
 export const PAIRING_ATTEMPTS_MAX = 200;
+/** Auditors' tokens that have not expired, and how long one may last. */
+export const AUDITORS_MAX = 64;
+export const AUDITOR_DAYS_MAX = 366;
+/** One page of an audit: it ends with the entry that passes these bytes, or at a count. */
+export const AUDIT_PAGE_BYTES_MAX = 4 * 1024 * 1024;
+export const AUDIT_BLOCKS_PER_PAGE_MAX = 128;
+export const AUDIT_RECORDS_PER_PAGE_MAX = 256;
+export const AUDIT_KEYS_PER_PAGE_MAX = 8192;
+/** One key of a record in a request, characters; the longest of ours has 28. */
+export const AUDIT_KEY_CHARACTERS_MAX = 64;
+/** One answer that an auditor takes from a node: a page whose last entry is the largest block. */
+export const AUDIT_ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+/** What one auditor may ask a node in a window of ten seconds, and all auditors at once. */
+export const AUDIT_REQUESTS_PER_WINDOW_MAX = 1000;
+export const AUDIT_REQUESTS_AT_ONCE_MAX = 4;
+/** Tries of one request before an audit gives up, and passes over a state that keeps moving. */
+export const AUDIT_TRIES_MAX = 8;
+export const AUDIT_STATE_PASSES_MAX = 16;
+/** Threads that check signatures ahead of an audit. */
+export const AUDIT_WORKERS_MAX = 16;
 /** HTTP request body, bytes. */
 export const REQUEST_BYTES_MAX = 1024 * 1024;
 /** Slots or bills in one page of an answer. */
@@ -198,6 +218,10 @@ assert(
   "a refund must always fit its account",
 );
 assert(PAYMENT_UC_MAX <= BigInt(Number.MAX_SAFE_INTEGER), "a payment must be a safe integer");
+assert(
+  AUDIT_PAGE_BYTES_MAX + 2 * BLOCK_BYTES_MAX <= AUDIT_ANSWER_BYTES_MAX,
+  "a page and the largest block with its answers must fit an answer",
+);
 assert(STREAM_CLIENTS_MAX < HTTP_CONNECTIONS_MAX, "streams must leave room for requests");
 assert(MEMPOOL_TRANSACTIONS_MAX <= BLOCK_TRANSACTIONS_MAX, "a full mempool must fit one block");
 assert(

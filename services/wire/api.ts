@@ -4,6 +4,11 @@
  * prices integers in uc/Wh, times unix seconds, bytes hexadecimal. A missing value is null.
  */
 import { z } from "zod";
+import {
+  AUDIT_KEY_CHARACTERS_MAX,
+  AUDIT_RECORDS_PER_PAGE_MAX,
+  AUDITOR_DAYS_MAX,
+} from "../primitives/limits.ts";
 import { BILL_FIELDS } from "./bill.ts";
 
 const zMoney = z.string().regex(/^-?\d+$/); // micro-cents
@@ -314,6 +319,19 @@ export const PairingRequest = z.strictObject({ region: z.string(), member: z.str
 export const Pairing = z.object({ code: z.string(), expiresS: z.int() });
 export const SessionRequest = z.strictObject({ code: z.string().min(4).max(64) });
 export const Session = z.object({ token: z.string(), region: z.string(), label: z.string() });
+
+/** The right to audit, for a while; the token is said once. */
+export const AuditorRequest = z.strictObject({ days: z.int().min(1).max(AUDITOR_DAYS_MAX) });
+export const Auditor = z.object({ token: z.string(), expiresS: z.int() });
+export const AuditorsRevoked = z.object({ revoked: z.int() });
+
+/** Keys of the application's records, `chain/store-keys.ts`. */
+export const AuditRecordsRequest = z.strictObject({
+  keys: z
+    .array(z.string().min(1).max(AUDIT_KEY_CHARACTERS_MAX))
+    .min(1)
+    .max(AUDIT_RECORDS_PER_PAGE_MAX),
+});
 
 export const TransactionRequest = z.strictObject({
   raw: z.string().regex(/^0x([0-9a-f]{2})*$/i, "must be hexadecimal bytes with 0x"),

@@ -3,6 +3,7 @@
  * ratio to a floor that the same run measured; none is compared with another machine's.
  */
 import { cpus } from "node:os";
+import { benchAudit } from "./audit.ts";
 import { benchBroker } from "./broker.ts";
 import { benchChain } from "./chain.ts";
 import { benchMarket } from "./market.ts";
@@ -15,6 +16,7 @@ const BENCHES: ReadonlyMap<string, () => Promise<object>> = new Map([
   ["broker", benchBroker],
   ["oracle", benchOracle],
   ["restart", () => benchRestart()],
+  ["audit", benchAudit],
 ]);
 
 const name = process.argv[2];

@@ -48,6 +48,7 @@ import {
 } from "./keys.ts";
 import {
   type Change,
+  type LevelView,
   type OpenDatabase,
   openSealedLevel,
   type SealedLevel,
@@ -351,6 +352,11 @@ export class BlockStore {
   async response(height: number): Promise<Response | null> {
     const bytes = await this.#level.get(responseKey(height));
     return bytes === null ? null : decodeResponse(bytes);
+  }
+
+  /** Reads records of one instant, under the keys of `keys.ts`: for auditors. */
+  async atOneInstant<Value>(read: (view: LevelView) => Promise<Value>): Promise<Value> {
+    return this.#level.atOneInstant(read);
   }
 
   /** One record of the application, by its own key. */

@@ -4,6 +4,7 @@
  */
 import type { Application, SnapshotPower } from "../../chain/abci.ts";
 import type { ChainReader, ChainWriter, StateView } from "../../chain/access.ts";
+import type { AuditSource } from "../../chain/audit-source.ts";
 import type { SnapshotSource } from "../../chain/snapshot.ts";
 import { STATE_KEYS } from "../../chain/store-keys.ts";
 import { ed25519PublicKey } from "../../crypto/ed25519.ts";
@@ -12,6 +13,7 @@ import type { Clock } from "../../primitives/clock.ts";
 import { GridError } from "../../primitives/errors.ts";
 import { type Genesis, genesisHash } from "../../wire/genesis.ts";
 import type { ApplicationStorage, Applier, Faults } from "./apply.ts";
+import { createStoreAuditSource } from "./audit-source.ts";
 import type { BlockStore, OwnKeyRange } from "./block-store.ts";
 import { createChainReader } from "./chain-reader.ts";
 import { handshake, type Recovery } from "./handshake.ts";
@@ -50,6 +52,8 @@ export type ApplicationOptions = Omit<EmbeddedChainOptions, "sequencerSecretKey"
 export type EmbeddedChain = {
   readonly reader: ChainReader;
   readonly writer: ChainWriter;
+  /** The store as it is, for auditors. */
+  readonly audit: AuditSource;
   readonly recovery: Recovery;
   /** Resolves after `stop`; rejects where the chain cannot go on, e.g. on a full disk. */
   readonly ended: Promise<void>;
@@ -76,6 +80,7 @@ export async function startEmbeddedChain(options: EmbeddedChainOptions): Promise
   return {
     reader: createChainReader({ genesis, application, store, sequencer }),
     writer: { submit: (transaction) => sequencer.submit(transaction) },
+    audit: createStoreAuditSource(store),
     recovery,
     ended: sequencer.ended,
     stop: () => sequencer.stop(),

@@ -79,6 +79,13 @@ async function refuseAbsent(directory: string): Promise<void> {
   throw new GridError("file_unreadable", `${directory} holds no chain's database`, { file });
 }
 
+/** What stood in the database at one instant, whatever is written meanwhile. */
+export type LevelView = {
+  get(key: string): Promise<Uint8Array | null>;
+  /** The first keys of a range in rising order. */
+  keys(range: KeyRange, limit: number): Promise<string[]>;
+};
+
 export class SealedLevel {
   readonly directory: string;
   readonly #level: Level<string, Uint8Array>;
@@ -110,6 +117,24 @@ export class SealedLevel {
   async eachKey(range: KeyRange, visit: (key: string) => void): Promise<void> {
     await this.#guarded(async () => {
       for await (const key of this.#level.keys({ ...range })) visit(key);
+    });
+  }
+
+  /** Reads several records of one instant. The view ends with `read`. */
+  async atOneInstant<Value>(read: (view: LevelView) => Promise<Value>): Promise<Value> {
+    return this.#guarded(async () => {
+      const snapshot = this.#level.snapshot();
+      try {
+        return await read({
+          get: async (key) => {
+            const stored = await this.#level.get(key, { snapshot });
+            return stored === undefined ? null : this.#unseal(key, stored);
+          },
+          keys: (range, limit) => this.#level.keys({ ...range, limit, snapshot }).all(),
+        });
+      } finally {
+        await snapshot.close();
+      }
     });
   }
 

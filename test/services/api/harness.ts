@@ -9,6 +9,7 @@ import { createPrng } from "../../../services/primitives/prng.ts";
 import { unixSeconds } from "../../../services/primitives/units.ts";
 import { READING_CODE } from "../../../services/wire/refusals.ts";
 import { type ChainFixture, createChainFixture } from "../../support/chain-fixture.ts";
+import { memoryAuditSource } from "../../support/memory-audit-source.ts";
 
 export const OPERATOR_TOKEN = "operator-token-of-the-tests";
 /** 2024-06-02T00:00:00Z: real time of the tests. */
@@ -45,6 +46,7 @@ export async function createHarness({
   const options: ApiOptions = {
     chain,
     writer: chain.writer,
+    audit: memoryAuditSource(),
     oracle: {
       counters: () => ({ accepted: 12, duplicate: 1, refused: { signature_invalid: 2 } }),
       meterStatus: (regionIndex) =>

@@ -1,9 +1,13 @@
 /** What every SessionStore must do: the numbered requirements of `session-store.ts`. */
 import { expect, test } from "vitest";
-import type { Grant, SessionStore } from "../../../services/api/session-store.ts";
+import type {
+  AuditorGrant,
+  MemberGrant,
+  SessionStore,
+} from "../../../services/api/session-store.ts";
 
 export function sessionStoreSuite(open: () => Promise<SessionStore>): void {
-  const grant = (kind: Grant["kind"], letter: string, expiresS = 100): Grant => ({
+  const grant = (kind: MemberGrant["kind"], letter: string, expiresS = 100): MemberGrant => ({
     kind,
     hash: letter.repeat(64),
     regionIndex: 2,
@@ -17,6 +21,18 @@ export function sessionStoreSuite(open: () => Promise<SessionStore>): void {
     expect(await store.get(grant("pairing", "a"))).toEqual(grant("pairing", "a"));
     expect(await store.get(grant("session", "a"))).toBeNull();
     expect(await store.get(grant("pairing", "b"))).toBeNull();
+  });
+
+  test("keeps an auditor's right apart from members' rights", async () => {
+    const store = await open();
+    const auditor: AuditorGrant = { kind: "auditor", hash: "c".repeat(64), expiresS: 7 };
+    await store.replace({ remove: [], add: [auditor, grant("session", "b")] });
+    expect(await store.get(auditor)).toEqual(auditor);
+    expect(await store.get({ kind: "session", hash: auditor.hash })).toBeNull();
+    expect(await store.get({ kind: "auditor", hash: "b".repeat(64) })).toBeNull();
+    expect(await store.list("auditor")).toEqual([auditor]);
+    await store.replace({ remove: [auditor], add: [] });
+    expect(await store.list("auditor")).toEqual([]);
   });
 
   test("replaces in one step; removing what is absent is no fault", async () => {

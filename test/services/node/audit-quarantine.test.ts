@@ -13,7 +13,7 @@ import { openRecord, sealRecord } from "../../../services/chain/sealed-record.ts
 import { laneKey, slotKey } from "../../../services/chain/store-keys.ts";
 import { VERSIONS, type VersionTable } from "../../../services/chain/versions.ts";
 import { signEd25519 } from "../../../services/crypto/ed25519.ts";
-import { type AuditRules, auditDirectory } from "../../../services/node/audit.ts";
+import { type AuditRequest, auditDirectory } from "../../../services/node/audit.ts";
 import {
   decodeSignedHeader,
   encodeSignedHeader,
@@ -90,7 +90,7 @@ beforeAll(async () => {
   await run(open, "out");
 }, 60_000);
 
-const audit = (dataDirectory: string, rules: Omit<AuditRules, "genesis">) =>
+const audit = (dataDirectory: string, rules: Omit<AuditRequest, "genesis">) =>
   auditDirectory({ dataDirectory, genesis, ...rules });
 
 test.each([

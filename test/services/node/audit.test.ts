@@ -2,7 +2,8 @@
  * Method: a chain of three regions with random traffic, made by embedded ordering and stopped; the
  * auditor must find it equal and leave it as it is. Then lies are planted in copies, each sealed as
  * the store itself seals, so that every checksum holds: the auditor must name block, region, record
- * and field of each. Last, any byte of any record, flipped and sealed again, must not pass.
+ * and field of each, the same from the directory and from a node over HTTP. Last, any byte of any
+ * record, flipped and sealed again, must not pass.
  */
 
 import { cpSync, existsSync } from "node:fs";
@@ -11,13 +12,17 @@ import fc from "fast-check";
 import { Level } from "level";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createApplication } from "../../../services/chain/application.ts";
+import { wholeRecords } from "../../../services/chain/change-records.ts";
 import { openRecord, sealRecord } from "../../../services/chain/sealed-record.ts";
 import {
   admissionKey,
+  changeKey,
+  changeOf,
   entryKey,
   entryKeys,
   entryOf,
   HEAD_KEY,
+  isStateKey,
   laneKey,
   messagesKey,
   pendingKey,
@@ -25,7 +30,9 @@ import {
   slotKey,
 } from "../../../services/chain/store-keys.ts";
 import { signEd25519 } from "../../../services/crypto/ed25519.ts";
-import { type AuditReport, auditDirectory } from "../../../services/node/audit.ts";
+import { type AuditReport, auditDirectory, auditSource } from "../../../services/node/audit.ts";
+import { createHttpAuditSource } from "../../../services/node/audit-http.ts";
+import { createStoreAuditSource } from "../../../services/ordering/embedded/audit-source.ts";
 import {
   decodeBody,
   decodeSignedHeader,
@@ -33,7 +40,10 @@ import {
   encodeSignedHeader,
   signBlock,
 } from "../../../services/ordering/embedded/block.ts";
-import { openBlockStore } from "../../../services/ordering/embedded/block-store.ts";
+import {
+  inspectBlockStore,
+  openBlockStore,
+} from "../../../services/ordering/embedded/block-store.ts";
 import { startEmbeddedChain } from "../../../services/ordering/embedded/chain.ts";
 import {
   decodeResponse,
@@ -67,6 +77,7 @@ import {
   encodeSlotRecord,
   type SlotRecord,
 } from "../../../services/wire/slot-record.ts";
+import { serveAudit } from "../../support/audit-server.ts";
 import { temporaryDirectory } from "../../support/temporary-directory.ts";
 import { randomBlocks, threeRegions } from "../chain/workload.ts";
 
@@ -141,13 +152,30 @@ async function dump(dataDirectory: string): Promise<Stored> {
 let copies = 0;
 const scratch = temporaryDirectory();
 /** The audit of a copy in which `plant` has lied, with all checksums intact. */
-async function auditLie(plant: (level: SealedLevel) => Promise<void>): Promise<AuditReport> {
+async function auditLie(
+  plant: (level: SealedLevel) => Promise<void>,
+  sources: "both" | "directory" = "both",
+): Promise<AuditReport> {
   const directory = join(scratch, String(copies++));
   cpSync(honest, directory, { recursive: true });
   const level = await openSealedLevel(join(directory, "chain"));
   await plant(level);
   await level.close();
-  return audit(directory);
+  const report = await audit(directory);
+  if (sources === "both") expect(await auditOverHttp(directory)).toEqual(report);
+  return report;
+}
+
+/** The same of a node that serves the directory. */
+async function auditOverHttp(directory: string): Promise<AuditReport> {
+  const store = await inspectBlockStore({ directory: join(directory, "chain") });
+  const server = await serveAudit(createStoreAuditSource(store));
+  try {
+    return await auditSource({ genesis, source: createHttpAuditSource(server) });
+  } finally {
+    await server.stop();
+    await store.close();
+  }
 }
 
 async function rewrite<Value>(
@@ -163,13 +191,23 @@ async function rewrite<Value>(
   await level.write([{ key, value: form.write(form.change(value)) }]);
 }
 
-/** A changed value in a record of the state, under its own seal too. */
-function rewriteState(level: SealedLevel, key: string, change: (value: CodecValue) => CodecValue) {
-  return rewrite(level, applicationKey(key), {
-    read: (bytes) => openRecord(key, bytes),
-    write: (value) => sealRecord(key, value),
-    change,
-  });
+/** A changed value in a record of the state, whole and under its own seal too. */
+async function rewriteState(
+  level: SealedLevel,
+  key: string,
+  change: (value: CodecValue) => CodecValue,
+): Promise<void> {
+  const range = { gte: "a/", lt: "a0", order: "rising", limit: Number.POSITIVE_INFINITY } as const;
+  const stored = (await level.range(range)).map((record) => ({
+    ...{ key: record.key.slice(2), value: record.value },
+  }));
+  const records = new Map(stored.map((record) => [record.key, record.value]));
+  const value = isStateKey(key) ? wholeRecords(records).get(key)! : records.get(key)!;
+  const changes = stored.filter((record) => changeOf(record.key)?.key === key);
+  await level.write([
+    { key: applicationKey(key), value: sealRecord(key, change(openRecord(key, value))) },
+    ...changes.map((record) => ({ key: applicationKey(record.key), value: null })),
+  ]);
 }
 
 function rewriteHeader(level: SealedLevel, at: number, change: (header: Header) => Header) {
@@ -228,8 +266,26 @@ test("an honest chain is equal, and is left as it is", async () => {
   const { membersUc, retailerUc, neighboursUc, gridOperatorUc, treasuryUc } = totals;
   expect(membersUc + retailerUc + neighboursUc + gridOperatorUc + treasuryUc).toBe(0n);
   expect(heights).toEqual(Array.from({ length: height }, (_, i) => i + 1));
+  expect(await auditOverHttp(honest)).toEqual(report);
   expect(await dump(honest)).toEqual(before);
 });
+
+test("with threads that check ahead, and with such as die, the finding is the same", async () => {
+  const { regionIndex, slot } = victim();
+  const lying = join(scratch, "threads");
+  cpSync(honest, lying, { recursive: true });
+  const level = await openSealedLevel(join(lying, "chain"));
+  await rewriteRecord(level, (record) => ({ ...record, tradedWh: record.tradedWh + 1 }));
+  await level.close();
+  for (const dataDirectory of [honest, lying]) {
+    const alone = await auditDirectory({ dataDirectory, genesis, workers: 0 });
+    for (const workers of [1, 2]) {
+      expect(await auditDirectory({ dataDirectory, genesis, workers })).toEqual(alone);
+    }
+  }
+  const found = (await audit(lying)).divergence;
+  expect(found).toMatchObject({ record: slotKey(regionIndex, slot), field: "tradedWh" });
+}, 60_000);
 
 test("a lie in a slot record", async () => {
   const { regionIndex, slot, height: block, tradedWh } = victim();
@@ -291,6 +347,17 @@ test("a lie in the state", async () => {
   const end = { block: height };
   expect(balance.divergence).toMatchObject({
     ...{ ...end, region: "south", record: laneKey(2), field: "memberUc[0]" },
+  });
+  const beneath = await auditLie((level) =>
+    rewrite(level, applicationKey(laneKey(2)), {
+      read: (bytes) => openRecord(laneKey(2), bytes),
+      write: (value) => sealRecord(laneKey(2), value),
+      change: (value) => flip(value as Uint8Array, 32),
+    }),
+  );
+  // A record that was not written whole any more: the change that stands on it does not fit.
+  expect(beneath.divergence).toMatchObject({
+    ...{ ...end, region: "south", record: changeKey(laneKey(2), 1), field: "(whole record)" },
   });
   const nonce = await auditLie((level) =>
     rewriteState(level, admissionKey(0), (value) => [7n as never, ...(value as []).slice(1)]),
@@ -513,7 +580,8 @@ test("any byte of any record, flipped and sealed again, does not pass", async ()
       const key = keys[which % keys.length]!;
       const value = all.get(key)!.slice();
       value[at % value.length]! ^= 1 << bit;
-      const outcome = await auditLie((level) => level.write([{ key, value }])).then(
+      const sources = at % 4 === 0 ? "both" : "directory";
+      const outcome = await auditLie((level) => level.write([{ key, value }]), sources).then(
         ({ divergence }) => divergence,
         (failure: { code?: string }) => failure.code ?? String(failure),
       );
