@@ -4,7 +4,13 @@
  * them. It answers with a word, `accepted` or the code of its refusal; a GridError is a refusal by
  * its code. Anything else that is thrown is what the fuzzer looks for.
  */
+import type { Snapshot } from "../../services/chain/abci.ts";
 import { createApplication } from "../../services/chain/application.ts";
+import {
+  decodeCommittee,
+  encodeCommittee,
+  rootedCommittee,
+} from "../../services/chain/committee-state.ts";
 import {
   readSignedHeader,
   readValidators,
@@ -12,8 +18,11 @@ import {
 import { decodeReceiptsPath } from "../../services/chain/proofs.ts";
 import { createRules } from "../../services/chain/rules.ts";
 import { sealPayload } from "../../services/chain/sealed-record.ts";
-import { placeOfKey } from "../../services/chain/store-keys.ts";
+import { decodeStream } from "../../services/chain/snapshot.ts";
+import { COMMITTEE_KEY, placeOfKey } from "../../services/chain/store-keys.ts";
+import { loadRegion } from "../../services/chain/stored-state.ts";
 import { verifyProofText } from "../../services/cli/verify-proof.ts";
+import { sha256 } from "../../services/crypto/hash.ts";
 import * as rows from "../../services/oracle/store-rows.ts";
 import * as block from "../../services/ordering/embedded/block.ts";
 import * as engine from "../../services/ordering/embedded/engine-records.ts";
@@ -23,6 +32,7 @@ import { GridError } from "../../services/primitives/errors.ts";
 import type { Slot } from "../../services/primitives/units.ts";
 import { BILL_KIND } from "../../services/wire/bill.ts";
 import { decodeBills, tableOfBills } from "../../services/wire/bill-table.ts";
+import { decodeCommitteeOrder, encodeCommitteeOrder } from "../../services/wire/committee-order.ts";
 import { encodeCancelOrder, encodePlaceOrder } from "../../services/wire/forward-order.ts";
 import { Genesis } from "../../services/wire/genesis.ts";
 import { decodeHeader, encodeHeader } from "../../services/wire/header.ts";
@@ -35,6 +45,7 @@ import { decodeReport, decodeReportTransaction, encodeReport } from "../../servi
 import { decodeRlp, encodeRlp } from "../../services/wire/rlp.ts";
 import { decodeSlotRecord, encodeSlotRecord } from "../../services/wire/slot-record.ts";
 import { decodeMemberTransaction, encodeSetLimits } from "../../services/wire/transaction.ts";
+import { sampleCommitteeOrders } from "../services/wire/samples.ts";
 import { createProofChain, exportedProofs } from "../support/proof-chain.ts";
 import { certified, createWorld } from "./world.ts";
 
@@ -252,6 +263,43 @@ const json = (read: (value: unknown) => unknown) => (text: string) => {
   return "accepted";
 };
 
+const STATE_FAMILIES = ["head/", "lane/", "forward/", "messages/", "admission/", "pending/"];
+const rules = createRules(genesis);
+const committeeRecord = encodeCommittee(
+  rootedCommittee({ executedOrders: 2, upgrades: [{ version: 2, height: 900 }] }),
+);
+
+/** The committed state of the world's application, in chunks. */
+const taken = takeSnapshot();
+
+function takeSnapshot(): { readonly snapshot: Snapshot; readonly chunks: readonly Uint8Array[] } {
+  const steps = application.snapshot();
+  const chunks: Uint8Array[] = [];
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return { snapshot: step.value, chunks };
+    chunks.push(...step.value);
+  }
+}
+
+function offerMetadata(metadata: Uint8Array): string {
+  const { appHash } = application.view().head();
+  const snapshot = { ...taken.snapshot, metadata, hash: sha256(metadata) };
+  return joiner().offerSnapshot({ snapshot, appHash }).result;
+}
+
+function applyChunk(chunk: Uint8Array): string {
+  const app = joiner();
+  const { appHash } = application.view().head();
+  app.offerSnapshot({ snapshot: taken.snapshot, appHash });
+  return app.applySnapshotChunk({ index: 0, chunk, sender: "somebody" }).result;
+}
+
+/** A node that has nothing yet. */
+function joiner() {
+  return createApplication({ genesis, stored: new Map() });
+}
+
 export const TARGETS: readonly FuzzTarget[] = [
   // Transactions and blocks.
   {
@@ -312,7 +360,30 @@ export const TARGETS: readonly FuzzTarget[] = [
     decodePolicy,
     encodePolicy,
   ),
-  ...["head/", "lane/", "forward/", "admission/", "pending/"].map(startWith),
+  ...STATE_FAMILIES.filter((family) =>
+    [...stored.keys()].some((key) => key.startsWith(family)),
+  ).map(startWith),
+  // Snapshots: the metadata as it is offered, a chunk as it comes, and what stands in a chunk.
+  { name: "snapshot metadata", seeds: [taken.snapshot.metadata], take: offerMetadata },
+  { name: "snapshot chunk", seeds: taken.chunks, take: applyChunk },
+  {
+    name: "records of a region in a chunk",
+    seeds: taken.chunks,
+    take: (bytes) => {
+      const records = new Map(decodeStream(bytes).map(({ key, value }) => [key, value]));
+      loadRegion(rules, records, 0);
+      return "accepted";
+    },
+  },
+  decoder(
+    "committee order",
+    sampleCommitteeOrders().map(encodeCommitteeOrder),
+    decodeCommitteeOrder,
+    encodeCommitteeOrder,
+  ),
+  decoder("state of the committee's orders", [committeeRecord.subarray(32)], (bytes) =>
+    decodeCommittee(sealPayload(COMMITTEE_KEY, bytes)),
+  ),
   receiptsPath(),
   decoder(
     "engine state",

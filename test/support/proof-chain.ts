@@ -198,6 +198,7 @@ export function exportedProofs({ fixture, slots, view, signed }: ProofChain): Na
     add(slotPolicyProofView(genesis, slotPolicyProof(record, anchor)));
     genesis.regions[record.regionIndex]!.members.forEach((_, memberIndex) => {
       const meterIndexes = metersOf(fixture, record.regionIndex, memberIndex);
+      if (meterIndexes.length === 0) return; // without a meter there is nothing to be billed
       const claim = { kinds: [BILL_KIND.late], meterIndexes };
       const proof = absenceProof(record, anchor, claim);
       if (proof !== null) add(absenceProofView(genesis, memberIndex, proof));

@@ -50,6 +50,7 @@ describe("seventeen measured homes", () => {
         const [loadWh, sunWh] = [wh[loadAt + home]!, wh[sunAt + home]!];
         columns.importWh.push(Math.max(0, loadWh - sunWh), 0);
         columns.exportWh.push(Math.max(0, sunWh - loadWh), sunWh);
+        columns.quality.push(QUALITY.actual, QUALITY.actual);
       }
       const slot = (Math.floor(genesis.genesisTimeS / 3600) + at) as Slot;
       table.add(settleRegions({ genesis, slot, height: at + 1, columns: [columns] })[0]!);
