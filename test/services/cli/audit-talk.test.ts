@@ -1,4 +1,4 @@
-/** Method: the bar over a clock that tests turn: what is drawn when, on a terminal and elsewhere. */
+/** Method: the bar over a clock that tests turn: what is drawn when, on a terminal and not. */
 import { expect, test } from "vitest";
 import { progressOn } from "../../../services/cli/audit-talk.ts";
 
