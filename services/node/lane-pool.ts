@@ -33,8 +33,10 @@ import {
 
 /** How long nothing may come back before what is out is done again here. */
 const STALL_MS = 1000;
-/** Threads that are replaced in the life of a pool: a thread that cannot live is left out. */
-export const REPLACEMENTS_MAX = 64;
+/** How long a thread may owe a job, which was done elsewhere, before it is replaced. */
+const PATIENCE_MS = 10_000;
+/** Threads that end before they serve, one after another; then a pool gives up on new ones. */
+export const FAILED_STARTS_MAX = 8;
 
 export type PhaseWork<Value> = {
   readonly parts: PhaseParts;
@@ -67,12 +69,17 @@ type Member = {
   readonly port: MessagePort;
   readonly arenas: Map<number, SharedArrayBuffer>;
   readonly serving: Promise<void>;
+  owes: Owed | null;
 };
+
+/** A job that a thread took and that was done without it. */
+type Owed = { readonly table: Int32Array; readonly job: number; readonly sinceMs: number };
 
 export type LanePoolOptions = {
   readonly workers: number; // threads beside the caller's
   readonly entry?: URL; // what a thread runs; it calls `serveLanes`
   readonly stallMs?: number;
+  readonly patienceMs?: number;
   /** Whether the calling thread takes jobs too; the default is that it does. */
   readonly caller?: "works" | "waits";
   /** Hears of a thread that was replaced, or could not be. */
@@ -82,10 +89,12 @@ export type LanePoolOptions = {
 export function createLanePool(options: LanePoolOptions): LanePool {
   const entry = options.entry ?? new URL("./lane-worker.mjs", import.meta.url);
   const stallMs = options.stallMs ?? STALL_MS;
+  const patienceMs = options.patienceMs ?? PATIENCE_MS;
   const callerWorks = options.caller !== "waits" || options.workers === 0;
   const members = new Set<Member>();
   let rules: LaneRules | null = null;
   let numbers = 0;
+  let failedStarts = 0;
   let isStopping = false;
 
   const post = (member: Member, message: WorkerMessage) => member.port.postMessage(message);
@@ -96,11 +105,15 @@ export function createLanePool(options: LanePoolOptions): LanePool {
     const workerData: WorkerStart = { port: port2, number };
     const worker = new Worker(entry, { workerData, transferList: [port2], execArgv: [] });
     worker.unref();
+    failedStarts += 1;
     const serving = new Promise<void>((resolve) => {
-      worker.once("message", () => resolve());
+      worker.once("message", () => {
+        failedStarts = 0;
+        resolve();
+      });
       worker.once("exit", () => resolve());
     });
-    const member = { number, worker, port, arenas: new Map(), serving };
+    const member: Member = { number, worker, port, arenas: new Map(), serving, owes: null };
     members.add(member);
     let why = "it ended";
     worker.on("error", (error) => {
@@ -115,7 +128,17 @@ export function createLanePool(options: LanePoolOptions): LanePool {
     options.onReplaced?.({ number: member.number, why });
     member.port.close();
     void member.worker.terminate();
-    if (numbers - options.workers < REPLACEMENTS_MAX) spawn();
+    if (failedStarts < options.workers + FAILED_STARTS_MAX) spawn();
+  };
+
+  /** Threads that stand still are found here: only a thread that never comes back is replaced. */
+  const replaceDebtors = () => {
+    for (const member of [...members]) {
+      if (member.owes === null) continue;
+      const { table, job, sinceMs } = member.owes;
+      if (Atomics.load(table, JOB.length * job + JOB.state) < STATE.free) member.owes = null;
+      else if (performance.now() - sinceMs >= patienceMs) replace(member, "it stood still");
+    }
   };
 
   const arenaOf = (taker: number, arena: number): SharedArrayBuffer | undefined => {
@@ -156,12 +179,14 @@ export function createLanePool(options: LanePoolOptions): LanePool {
       }
       lost.push(...out);
     }
-    const still = new Set(lost.map((job) => takers[job]!));
-    for (const member of [...members]) {
-      if (still.has(takenBy(member.number))) replace(member, "it stood still");
+    const sinceMs = performance.now();
+    for (const member of members) {
+      const owed = lost.find((job) => takers[job] === takenBy(member.number));
+      if (owed !== undefined) member.owes ??= { table, job: owed, sinceMs };
       // Memory of slot records: from now on theirs alone.
       for (const arena of member.arenas.keys()) if (arena % 2 === 1) member.arenas.delete(arena);
     }
+    replaceDebtors();
     return { outcomes: outcomes.map(present), lost };
   };
 

@@ -33,8 +33,8 @@ export function decodeRlp(bytes: Uint8Array): RlpValue {
 }
 
 /**
- * The encoding of the list of the first `count` items of an encoded list: copied, not encoded again,
- * which is the same as there is one encoding.
+ * The encoding of the list of the first `count` items of an encoded list: copied, not encoded
+ * again, which is the same as there is one encoding.
  *
  * @param bytes - a list that `decodeRlp` has taken, with at least that many items
  */
