@@ -193,7 +193,7 @@ function installBillRoutes(app: OpenAPIHono<ApiEnv>, context: ApiContext): void 
       const { regionIndex, memberIndex } = await context.requireMember(c);
       const { slot: at, leaf } = c.req.valid("param");
       const record = await options.chain.slotRecord(regionIndex, slot(at));
-      const bill = record?.bills[leaf];
+      const bill = record?.bills.at(leaf);
       // Somebody else's bill is as unknown as none.
       if (bill?.memberIndex !== memberIndex) throw unknown("bill of yours", `${at}/${leaf}`);
       const asked = { regionIndex, slot: slot(at), leafIndex: leaf };
@@ -248,10 +248,9 @@ async function ownBills({
       limit: Math.min(RECORDS_PER_PAGE, limit),
     });
     for (const record of page) {
-      record.bills.forEach((bill, leafIndex) => {
-        if (bill.memberIndex !== memberIndex) return;
+      for (const { leafIndex } of record.bills.ofMember(memberIndex)) {
         lines.push(billLine({ record, leafIndex, genesis, layout }));
-      });
+      }
     }
     const oldest = page.at(-1);
     if (oldest === undefined) break;

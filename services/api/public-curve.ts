@@ -59,7 +59,7 @@ function offeredAt(record: SlotRecord, roster: Roster) {
       exportWh: atGridMeters(roster, record.exportWh),
     };
   }
-  const bills = record.bills.slice(0, roster.gridMeters.length); // the slot's own, by place
+  const bills = [...record.bills].slice(0, roster.gridMeters.length); // the slot's own, by place
   return {
     importWh: Float64Array.from(bills, boughtAtDeliveryWh),
     exportWh: Float64Array.from(bills, soldAtDeliveryWh),

@@ -73,7 +73,7 @@ export function slotDetail({
 function forward({ forward: auction, bills }: SlotRecord): SlotDetail["forward"] {
   if (auction === null || auction.boughtWh + auction.soldWh === 0) return null;
   const meters = (side: "forwardBoughtWh" | "forwardSoldWh") =>
-    bills.reduce((n, bill) => (bill[side] > 0 ? n + 1 : n), 0);
+    [...bills].reduce((n, bill) => (bill[side] > 0 ? n + 1 : n), 0);
   const { priceUcPerWh, boughtWh, soldWh } = auction;
   const larger = boughtWh > soldWh ? "forwardBoughtWh" : "forwardSoldWh";
   const isShown = meters(larger) >= AGGREGATE_METERS_MIN;
@@ -109,9 +109,9 @@ function ownOrder(
   layout: RegionLayout,
   memberIndex: number,
 ): SlotDetail["own"] {
-  const bills = record.bills.filter(
-    (bill) => bill.memberIndex === memberIndex && bill.kind === BILL_KIND.slot,
-  );
+  const bills = record.bills.ofMember(memberIndex).flatMap(({ bill }) => {
+    return bill.kind === BILL_KIND.slot ? [bill] : [];
+  });
   const total = (field: "importWh" | "exportWh" | "amountUc") =>
     bills.reduce((sum, bill) => sum + BigInt(bill[field]), 0n);
   return {
@@ -177,7 +177,7 @@ export function billLine({
   genesis: Genesis;
   layout: RegionLayout;
 }): BillLine {
-  const bill = record.bills[leafIndex]!;
+  const bill = record.bills.at(leafIndex)!;
   return {
     ...bill,
     amountUc: bill.amountUc.toString(),

@@ -26,6 +26,7 @@ import type {
 } from "./abci.ts";
 import type { ChainHead, LaneView } from "./access.ts";
 import { admissionRoot, memberAt } from "./admission.ts";
+import { createMemberReader } from "./admission-facts.ts";
 import { createCertificateCheck } from "./certificates.ts";
 import { RecordLog } from "./change-records.ts";
 import { readForward } from "./forward-book.ts";
@@ -72,6 +73,7 @@ export function createApplication({
 }): MarketApplication {
   const rules = createRules(genesis);
   const certifies = createCertificateCheck(rules);
+  const members = createMemberReader();
   let records = new RecordLog(stored);
   let committed: ChainState = loadState(rules, records.records()) ?? genesisState(rules);
   let initialised = committed.height > 0;
@@ -93,7 +95,8 @@ export function createApplication({
       const state = judgedState(committed);
       // Before block 1 there is no time yet: it may come before genesis time.
       const notBeforeS = committed.height === 0 ? (0 as UnixSeconds) : committed.timeS;
-      return judgeTransaction({ rules, certifies, state, timeS: null, notBeforeS }, bytes).result;
+      return judgeTransaction({ rules, certifies, members, state, timeS: null, notBeforeS }, bytes)
+        .result;
     },
     prepareProposal: (block) => ({ transactions: fitting(block.transactions) }),
     processProposal: (block) => {
@@ -103,7 +106,7 @@ export function createApplication({
     finalizeBlock(block): Finalized {
       finalized = null; // a block that fails must not leave an earlier one to commit
       restore = null;
-      const applied = applyBlock({ rules, certifies, executor, state: committed, block });
+      const applied = applyBlock({ rules, certifies, members, executor, state: committed, block });
       finalized = applied;
       const { results, slotRecords, state } = applied;
       return { results, appHash: state.appHash, slotRecords };

@@ -7,40 +7,75 @@ import { verifyBlsAggregate } from "../crypto/bls.ts";
 import { sha256 } from "../crypto/hash.ts";
 import { toHex } from "../primitives/bytes.ts";
 import { COMMITTEE_MEMBERS_MAX } from "../primitives/limits.ts";
-import { type ReportTransaction, reportStatement } from "../wire/report.ts";
+import { type ReportEnvelope, reportStatement } from "../wire/report.ts";
+import { Facts } from "./facts.ts";
 import type { Rules } from "./rules.ts";
 
 /** Answers remembered; the oldest goes first. */
 export const CERTIFICATES_REMEMBERED_MAX = 4096;
 
-export type CertificateCheck = (transaction: ReportTransaction) => boolean;
+export type CertificateCheck = {
+  (transaction: ReportEnvelope): boolean;
+  /** Verifies those that are not remembered, all at once by `verify`, and remembers the answers. */
+  learn(envelopes: readonly ReportEnvelope[], verify: VerifyCertificates): void;
+};
+
+/** A quorum's signature over a statement, and whose it has to be. */
+export type Certified = {
+  readonly message: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly signers: number; // bitmask
+};
+
+/** By certificate: whether all its signers signed. */
+export type VerifyCertificates = (work: {
+  readonly publicKeys: readonly Uint8Array[]; // the committee's
+  readonly certificates: readonly Certified[];
+}) => readonly boolean[];
 
 export function createCertificateCheck({ committee }: Rules): CertificateCheck {
-  const remembered = new Map<string, boolean>();
-  return (transaction) => {
-    const signerKeys = signersOf(transaction.certificate.signers, committee.publicKeys);
-    if (signerKeys === null || signerKeys.length < committee.quorum) return false;
-    const { reportBytes, certificate } = transaction;
-    const bitmask = Uint32Array.of(certificate.signers);
-    const key = toHex(
-      sha256(sha256(reportBytes), new Uint8Array(bitmask.buffer), certificate.signature),
-    );
-    const known = remembered.get(key);
-    if (known !== undefined) return known;
-    const valid = verifyBlsAggregate({
-      signature: certificate.signature,
-      message: reportStatement(reportBytes),
-      publicKeys: signerKeys,
-    });
-    if (remembered.size >= CERTIFICATES_REMEMBERED_MAX) {
-      for (const oldest of remembered.keys()) {
-        remembered.delete(oldest);
-        break;
-      }
-    }
-    remembered.set(key, valid);
-    return valid;
+  const { publicKeys } = committee;
+  const remembered = new Facts<boolean>(CERTIFICATES_REMEMBERED_MAX);
+  const isQuorum = (signers: number) => {
+    return (signersOf(signers, publicKeys)?.length ?? 0) >= committee.quorum;
   };
+  const check = (envelope: ReportEnvelope) => {
+    if (!isQuorum(envelope.certificate.signers)) return false;
+    const key = keyOf(envelope);
+    return (
+      remembered.get(key) ??
+      remembered.put(key, verifyCertificate(publicKeys, certifiedBy(envelope)))
+    );
+  };
+  return Object.assign(check, {
+    learn(envelopes: readonly ReportEnvelope[], verify: VerifyCertificates) {
+      const unknown = envelopes.flatMap((envelope) => {
+        const key = keyOf(envelope);
+        const isOpen = remembered.get(key) === undefined && isQuorum(envelope.certificate.signers);
+        return isOpen ? [{ key, certified: certifiedBy(envelope) }] : [];
+      });
+      const certificates = unknown.map(({ certified }) => certified);
+      const answers = verify({ publicKeys, certificates });
+      unknown.forEach(({ key }, i) => void remembered.put(key, answers[i]!));
+    },
+  });
+}
+
+function keyOf({ reportBytes, certificate }: ReportEnvelope): string {
+  const bitmask = Uint32Array.of(certificate.signers);
+  return toHex(sha256(sha256(reportBytes), new Uint8Array(bitmask.buffer), certificate.signature));
+}
+
+function certifiedBy({ reportBytes, certificate }: ReportEnvelope): Certified {
+  return { ...certificate, message: reportStatement(reportBytes) };
+}
+
+export function verifyCertificate(
+  publicKeys: readonly Uint8Array[],
+  { message, signature, signers }: Certified,
+): boolean {
+  const keys = signersOf(signers, publicKeys);
+  return keys !== null && verifyBlsAggregate({ signature, message, publicKeys: keys });
 }
 
 /** Keys of the members whose bits are set; null where a bit names nobody. */

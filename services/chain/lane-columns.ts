@@ -84,9 +84,15 @@ export function createLaneColumns(size: LaneSize): LaneColumns {
   return laneColumns(new SharedArrayBuffer(laneBytes(size)), size);
 }
 
-/** An independent copy: one memory copy. */
-export function copyLaneColumns(columns: LaneColumns): LaneColumns {
-  const memory = new SharedArrayBuffer(columns.memory.byteLength);
+/**
+ * An independent copy: one memory copy.
+ *
+ * @param memory - of the same size, where the copy is to be; new memory by default
+ */
+export function copyLaneColumns(
+  columns: LaneColumns,
+  memory = new SharedArrayBuffer(columns.memory.byteLength),
+): LaneColumns {
   new Uint8Array(memory).set(new Uint8Array(columns.memory));
   return laneColumns(memory, {
     memberCount: columns.memberUc.length,

@@ -3,24 +3,32 @@
  * and answers with their outcomes in the order of the jobs, so that neither the order of execution
  * nor the number of workers can be seen in a result.
  *
- *   open    phase 1 of a slot: limits due, report -> what the lane brings to the market
- *   close   phase 2 of a slot: bills, balances, receipts root, record
+ *   open    phase 1 of a slot: limits due, report -> the curve of the lane's orders
+ *   close   phase 2 of a slot: fills, bills, balances, receipts root, record
  *   root    end of the block: history of receipts roots, lane state root
  *
  * Safe because a step is a pure function of its job: it never writes to the lane it is given, but
  * to a copy which is its outcome. So a step may be given up and done again anywhere, and one that
  * fails leaves nothing behind. `sequentialExecutor` is the specification of every other executor.
  */
-import type { OrderColumns } from "../market/orders.ts";
+import { clearAtPrices, type RegionPrices } from "../market/coupling.ts";
+import { buildCurve, type Curve } from "../market/curve.ts";
+import { MIDPOINT_PRO_RATA } from "../market/rules.ts";
+import type { RegionClearing } from "../market/witness.ts";
+import { type RegionFacts, regionFacts } from "../market/witness-region.ts";
 import { assert, InvariantError } from "../primitives/errors.ts";
 import type { Slot } from "../primitives/units.ts";
-import type { SlotRecord } from "../wire/slot-record.ts";
+import { membersFirst } from "../settlement/book.ts";
+import type { LineTotals } from "../settlement/slot.ts";
+import type { LineFlow, SlotRecord } from "../wire/slot-record.ts";
+import type { VerifyCertificates } from "./certificates.ts";
 import type { HeldSlot } from "./forward-book.ts";
-import { copyLane, type Lane } from "./lane.ts";
+import type { Lane } from "./lane.ts";
+import { copyLaneColumns } from "./lane-columns.ts";
 import { closeSlot, type MarketAnswer, type Offer, openSlot } from "./lane-phases.ts";
-import { laneStateRoot } from "./lane-root.ts";
+import { type LaneStateParts, laneStateRoot } from "./lane-root.ts";
 import { growHistory } from "./receipts-history.ts";
-import type { Rules } from "./rules.ts";
+import type { LaneRules, Rules } from "./rules.ts";
 
 export type LaneStep = "open" | "close" | "root";
 
@@ -43,13 +51,24 @@ export type OpenJob = {
 export type Brought = {
   readonly regionIndex: number;
   readonly held: HeldSlot | null;
-  readonly orders: OrderColumns | null; // null: the region's mechanism has no auction
+  readonly curve: Curve | null; // of its orders; null: the region's mechanism has no auction
 };
+
+/** What the market answers to a lane that brought a curve. */
+export type LaneAnswer = {
+  readonly prices: RegionPrices;
+  readonly lines: LineTotals;
+  readonly flows: readonly LineFlow[];
+};
+
+/** What the market needs to know of a lane's fills. */
+export type ClearedBook = RegionClearing & { readonly facts: RegionFacts };
 
 export type ClosedLane = {
   readonly regionIndex: number;
   readonly lane: Lane; // after the slot
   readonly record: SlotRecord;
+  readonly cleared: ClearedBook | null; // null where it brought no curve
 };
 
 /** A slot between its phases. */
@@ -58,14 +77,14 @@ export type OpenedSlot = {
   /**
    * Phase 2, once, and only where no lane failed in phase 1.
    *
-   * @param answers - by job of phase 1; null exactly where the lane brought no orders
+   * @param answers - by job of phase 1; null exactly where the lane brought no curve
    */
-  close(answers: readonly (MarketAnswer | null)[]): readonly LaneOutcome<ClosedLane>[];
+  close(answers: readonly (LaneAnswer | null)[]): readonly LaneOutcome<ClosedLane>[];
 };
 
 export type RootJob = {
   readonly regionIndex: number;
-  readonly lane: Lane;
+  readonly lane: LaneStateParts;
   readonly historyLength: number; // slots in its history before this block
   readonly leaves: readonly Uint8Array[]; // receipts roots of this block
 };
@@ -77,8 +96,14 @@ export type RootedLane = {
   readonly paths: readonly (readonly Uint8Array[])[]; // per leaf: siblings, then the length
 };
 
-/** What a step broke is an outcome; any other error is thrown. */
+/**
+ * What a step broke is an outcome; any other error is thrown. An executor without `senders` or
+ * `certificates` leaves signatures to whoever asks for one.
+ */
 export type LaneExecutor = {
+  /** By member transaction: who signed it, null where nobody did. */
+  readonly senders?: (transactions: readonly Uint8Array[]) => readonly (Uint8Array | null)[];
+  readonly certificates?: VerifyCertificates;
   open(work: {
     readonly rules: Rules;
     readonly slot: Slot;
@@ -140,27 +165,64 @@ export function laneError({ regionIndex, step, message }: LaneFailure): Invarian
 }
 
 /** A lane between the phases: its copy, which the open slot has begun to change. */
-export type OpenLane = { readonly job: OpenJob; readonly lane: Lane; readonly offer: Offer };
+export type OpenLane = {
+  readonly job: OpenJob;
+  readonly lane: Lane;
+  readonly offer: Offer;
+  readonly curve: Curve | null;
+};
 
-export function openLane(rules: Rules, slot: Slot, job: OpenJob): OpenLane {
-  const lane = copyLane(job.lane);
+/** @param memory - what the lane's copy is made in; by default its own */
+export function openLane(
+  rules: LaneRules,
+  slot: Slot,
+  job: OpenJob,
+  memory?: SharedArrayBuffer,
+): OpenLane {
+  const columns = copyLaneColumns(job.lane.columns, memory);
+  const lane = { ...job.lane, columns };
   const { regionIndex, held } = job;
-  return { job, lane, offer: openSlot({ rules, regionIndex, lane, slot, held }) };
+  const offer = openSlot({ rules, regionIndex, lane, slot, held });
+  return { job, lane, offer, curve: offer.book === null ? null : buildCurve(offer.book.orders) };
 }
 
-function broughtBy({ job, offer }: OpenLane): { readonly value: Brought } {
+function broughtBy({ job, curve }: OpenLane): { readonly value: Brought } {
   const { regionIndex, held } = job;
-  return { value: { regionIndex, held, orders: offer.book?.orders ?? null } };
+  return { value: { regionIndex, held, curve } };
 }
 
 export function closeLane(
-  rules: Rules,
+  rules: LaneRules,
   height: number,
   { job, lane, offer }: OpenLane,
-  answer: MarketAnswer | null,
+  answer: LaneAnswer | null,
 ): ClosedLane {
   const { regionIndex } = job;
-  return { regionIndex, ...closeSlot({ rules, regionIndex, lane, offer, answer, height }) };
+  const filled = fill(offer, answer);
+  const closed = closeSlot({ rules, regionIndex, lane, offer, answer: filled.answer, height });
+  return { regionIndex, ...closed, cleared: filled.cleared };
+}
+
+/** The lane's orders at the market's prices, checked against their part of the witness. */
+function fill(
+  { book }: Offer,
+  answer: LaneAnswer | null,
+): { readonly answer: MarketAnswer | null; readonly cleared: ClearedBook | null } {
+  assert((book === null) === (answer === null), "a book, and nothing else, has an answer");
+  if (book === null || answer === null) return { answer: null, cleared: null };
+  const { orders } = book;
+  const { prices, lines, flows } = answer;
+  const { fillWh, ...clearing } = clearAtPrices({ orders, prices });
+  const facts = regionFacts({
+    orders,
+    clearing: { fillWh, ...clearing },
+    injectionWh: prices.netInflowWh,
+    at: prices.atUcPerWh,
+    rationing: MIDPOINT_PRO_RATA.rationing,
+  });
+  assert(!("condition" in facts), "a lane's fills pass their witness");
+  const filled = { ...clearing, fillWh: membersFirst(orders, fillWh), lines, flows };
+  return { answer: filled, cleared: { ...clearing, facts } };
 }
 
 export function rootLane({ lane, historyLength, leaves }: RootJob): RootedLane {

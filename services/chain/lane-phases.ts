@@ -25,7 +25,7 @@ import type { HeldSlot } from "./forward-book.ts";
 import { accountsOf, clearedSlots, type Lane, type PendingReport } from "./lane.ts";
 import { COUNTER } from "./lane-columns.ts";
 import { receiptsRootOf } from "./receipts.ts";
-import type { Rules } from "./rules.ts";
+import type { LaneRules } from "./rules.ts";
 
 /** What a lane brings to the market. */
 export type Offer = {
@@ -55,7 +55,7 @@ export type MarketAnswer = {
  *   `slot`
  */
 export function openSlot(parts: {
-  readonly rules: Rules;
+  readonly rules: LaneRules;
   readonly regionIndex: number;
   readonly lane: Lane;
   readonly slot: Slot;
@@ -83,12 +83,11 @@ export function openSlot(parts: {
   return { report, metered, limits, held, delivery, book };
 }
 
-function forwardSlot({ genesis }: Rules, regionIndex: number, held: HeldSlot): ForwardSlot {
-  const { id } = genesis.regions[regionIndex]!;
+function forwardSlot(rules: LaneRules, regionIndex: number, held: HeldSlot): ForwardSlot {
   const lines = { ...NO_LINES };
   for (const { lineIndex, energyWh, rentUc } of held.flows) {
-    const line = genesis.lines[lineIndex]!;
-    if (line.from === id) {
+    const line = rules.lines[lineIndex]!;
+    if (line.from === regionIndex) {
       lines.outflowWh += energyWh;
       continue;
     }
@@ -114,7 +113,7 @@ function promoteLimits({ columns }: Lane, slot: Slot): void {
 
 /** Phase 2: bills, balances, registers and the record of the slot. Writes the lane's columns. */
 export function closeSlot(parts: {
-  readonly rules: Rules;
+  readonly rules: LaneRules;
   readonly regionIndex: number;
   readonly lane: Lane;
   readonly offer: Offer;
@@ -138,7 +137,7 @@ export function closeSlot(parts: {
 }
 
 function allocate(
-  rules: Rules,
+  rules: LaneRules,
   { delivery, book }: Offer,
   answer: MarketAnswer | null,
 ): Allocation {

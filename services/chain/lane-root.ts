@@ -32,7 +32,14 @@ export const PENDING_REPORTS_PER_LANE_MAX = 512;
 const CHUNK_BYTES = 32;
 const FIELDS = 13;
 
-export function laneStateRoot(lane: Lane): Uint8Array {
+/** What of a lane its root is made from. */
+export type LaneStateParts = {
+  readonly columns: Lane["columns"];
+  readonly pending: readonly Pick<Lane["pending"][number], "hash">[];
+  readonly forward: Pick<Lane["forward"], "root">;
+};
+
+export function laneStateRoot(lane: LaneStateParts): Uint8Array {
   const { columns } = lane;
   const counters = new Uint8Array(2 * CHUNK_BYTES);
   const view = new DataView(counters.buffer);

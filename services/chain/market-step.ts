@@ -4,55 +4,68 @@
  *
  * A line offers what forward flows have left of it, and what they free by running against it.
  *
- * Every result is checked against its witness before anything is settled: prices, flows and fills
- * must satisfy complementary slackness.
+ * Lanes bring the curve of their orders and fill the orders themselves, so that this step, which no
+ * worker shares, does not grow with the number of orders.
+ *
+ * Every result is checked against its witness before anything of it is kept: prices, flows and
+ * fills must satisfy complementary slackness. Each lane checks its own fills, `check` all the rest.
  */
-import { type Coupling, couple } from "../market/coupling.ts";
+import { couplePrices, type PriceCoupling, pricesOf } from "../market/coupling.ts";
 import type { Line } from "../market/network.ts";
-import { checkWitness } from "../market/witness.ts";
+import { checkCoupling } from "../market/witness.ts";
+import type { Violation } from "../market/witness-region.ts";
 import { assert } from "../primitives/errors.ts";
 import type { MicroCents } from "../primitives/units.ts";
-import { membersFirst } from "../settlement/book.ts";
 import { type LineTotals, NO_LINES } from "../settlement/slot.ts";
 import type { LineFlow } from "../wire/slot-record.ts";
-import type { Brought } from "./lane-executor.ts";
-import type { MarketAnswer } from "./lane-phases.ts";
+import type { Brought, ClearedBook, LaneAnswer } from "./lane-executor.ts";
 import { type MarketRules, marketRules, type Rules } from "./rules.ts";
 
-/** One answer for each of `brought`; null for a region without a book. */
-export function clearMarket(
-  rules: Rules,
-  brought: readonly Brought[],
-): readonly (MarketAnswer | null)[] {
+export type ClearedMarket = {
+  /** One for each of `brought`; null for a region without a book. */
+  readonly answers: readonly (LaneAnswer | null)[];
+  /**
+   * Whether what the lanes made of their answers is the market's optimum, all lanes together.
+   *
+   * @param cleared - by answer, whose own fills have passed the witness
+   * @returns the first violated condition, or null
+   */
+  check(cleared: readonly (ClearedBook | null)[]): Violation | null;
+};
+
+export function clearMarket(rules: Rules, brought: readonly Brought[]): ClearedMarket {
   const market = marketOf(rules, brought);
   const { regionOfNode } = market;
-  if (regionOfNode.length === 0) return brought.map(() => null);
-  const byRegion = new Map(brought.map((part) => [part.regionIndex, part]));
+  if (regionOfNode.length === 0) return { answers: brought.map(() => null), check: () => null };
+  const place = new Map(brought.map(({ regionIndex }, b) => [regionIndex, b]));
   const lines = linesLeft(rules, market, brought);
-  const regions = regionOfNode.map((r) => {
-    const orders = byRegion.get(r)!.orders;
-    assert(orders !== null, "a region of the market brings a book");
-    return orders;
+  const curves = regionOfNode.map((r) => {
+    const { curve } = brought[place.get(r)!]!;
+    assert(curve !== null, "a region of the market brings a book");
+    return curve;
   });
-  const coupling = couple({ regions, lines });
-  assert(checkWitness({ regions, lines, coupling }) === null, "a clearing passes its witness");
-  const fills = regions.map((orders, node) =>
-    membersFirst(orders, coupling.clearings[node]!.fillWh),
-  );
+  const coupling = couplePrices({ curves, lines });
   const totals = lineTotals(market, coupling);
-  const answers = new Map<number, MarketAnswer>();
+  const answers: (LaneAnswer | null)[] = brought.map(() => null);
   regionOfNode.forEach((r, node) => {
-    const clearing = coupling.clearings[node]!;
-    answers.set(r, {
-      priceLowUcPerWh: clearing.priceLowUcPerWh,
-      priceHighUcPerWh: clearing.priceHighUcPerWh,
-      priceUcPerWh: clearing.priceUcPerWh,
-      fillWh: fills[node]!,
+    answers[place.get(r)!] = {
+      prices: pricesOf(coupling, node),
       lines: totals[node]!,
       flows: regionFlows(rules, market, { coupling, regionIndex: r }),
-    });
+    };
   });
-  return brought.map(({ regionIndex }) => answers.get(regionIndex) ?? null);
+  return {
+    answers,
+    check(cleared) {
+      const books = regionOfNode.map((r) => {
+        const book = cleared[place.get(r)!];
+        assert(book, "a region of the market has cleared");
+        return book;
+      });
+      const facts = books.map((book) => book.facts);
+      return checkCoupling({ lines, coupling, clearings: books, facts });
+    },
+  };
 }
 
 /** The market of those who take part. */
@@ -82,7 +95,7 @@ function linesLeft(
 }
 
 /** By node: what its lines brought and took, with the money of those that end in it. */
-function lineTotals(market: MarketRules, coupling: Coupling): readonly LineTotals[] {
+function lineTotals(market: MarketRules, coupling: PriceCoupling): readonly LineTotals[] {
   const totals = market.regionOfNode.map(() => ({ ...NO_LINES }));
   market.lines.forEach((line, l) => {
     const flowWh = coupling.flowWh[l]!;
@@ -99,7 +112,7 @@ function lineTotals(market: MarketRules, coupling: Coupling): readonly LineTotal
 function regionFlows(
   rules: Rules,
   market: MarketRules,
-  { coupling, regionIndex }: { readonly coupling: Coupling; readonly regionIndex: number },
+  { coupling, regionIndex }: { readonly coupling: PriceCoupling; readonly regionIndex: number },
 ): LineFlow[] {
   return rules.regions[regionIndex]!.touchingLines.map((lineIndex) => {
     const l = market.lineOfGenesis[lineIndex]!;

@@ -70,7 +70,8 @@ function readRecord(genesis: Genesis, key: string, bytes: Uint8Array): unknown {
 /** Another form inside intact bytes makes the reader of a slot record fail in its own ways. */
 function readSlotRecord(bytes: Uint8Array): unknown {
   try {
-    return decodeSlotRecord(bytes);
+    const record = decodeSlotRecord(bytes);
+    return { ...record, bills: [...record.bills] };
   } catch (failure) {
     if (failure instanceof GridError) throw failure;
     throw new GridError("bytes_malformed", `not a slot record: ${String(failure)}`, {

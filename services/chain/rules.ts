@@ -48,11 +48,29 @@ export type ForwardRules = {
   readonly twin: Int32Array;
 };
 
+/** A line of genesis between its regions' indexes. */
+export type GenesisLine = {
+  readonly from: number;
+  readonly to: number;
+  readonly feeUcPerWh: number;
+};
+
+/**
+ * What the steps of lanes may know of genesis: plain data, as workers are handed a copy. It grows
+ * with regions and meters, but never holds their keys and names.
+ */
+export type LaneRules = Pick<Rules, "lines" | "retailer"> & {
+  readonly regions: readonly LaneRegion[];
+  readonly forward: Pick<ForwardRules, "law">;
+};
+export type LaneRegion = Omit<RegionRules, "gridMembers">;
+
 export type Rules = {
   readonly genesis: Genesis;
   readonly genesisHash: Uint8Array;
   readonly firstSlot: Slot; // starts at genesis time
   readonly regions: readonly RegionRules[];
+  readonly lines: readonly GenesisLine[]; // of genesis, in its order
   readonly indexOfRegion: ReadonlyMap<string, number>; // by id
   readonly market: MarketRules;
   readonly forward: ForwardRules;
@@ -68,6 +86,7 @@ export type Rules = {
 /** @throws GridError config_invalid where a key of genesis cannot be trusted */
 export function createRules(genesis: Genesis): Rules {
   const market = marketRules(genesis);
+  const indexOfRegion = new Map(genesis.regions.map(({ id }, r) => [id, r]));
   return {
     genesis,
     genesisHash: genesisHash(genesis),
@@ -85,7 +104,10 @@ export function createRules(genesis: Genesis): Rules {
       }),
       lineCapacities: capacitiesAt(market, market.regionOfNode.indexOf(r)),
     })),
-    indexOfRegion: new Map(genesis.regions.map(({ id }, r) => [id, r])),
+    lines: genesis.lines.map(({ from, to, feeUcPerWh }) => {
+      return { from: indexOfRegion.get(from)!, to: indexOfRegion.get(to)!, feeUcPerWh };
+    }),
+    indexOfRegion,
     market,
     forward: forwardRules(genesis, market),
     retailer: { retailUcPerWh: genesis.retailUcPerWh, feedInUcPerWh: genesis.feedInUcPerWh },

@@ -1,9 +1,9 @@
 /**
  * One slot, over the regions that take part in it:
  *
- *   phase 1   each lane: limits due, report -> offer           (lanes on their own)
- *   market    prices, flows and fills over these lanes         (barrier)
- *   phase 2   each lane: bills, balances, record               (lanes on their own)
+ *   phase 1   each lane: limits due, report -> curve of its orders   (lanes on their own)
+ *   market    prices and flows over these lanes                      (barrier)
+ *   phase 2   each lane: fills, bills, balances, record              (lanes on their own)
  *
  * The draft changes only when every lane has come through: a slot in which a lane failed leaves no
  * trace but the list of who failed, and may be cleared again without them.
@@ -47,10 +47,13 @@ export function clearSlot(parts: {
   const unopened = failuresOf(opened.brought);
   if (unopened.length > 0) return { failed: unopened };
   const brought = valuesOf(opened.brought);
-  const outcomes = opened.close(clearMarket(rules, brought));
+  const market = clearMarket(rules, brought);
+  const outcomes = opened.close(market.answers);
   const unclosed = failuresOf(outcomes);
   if (unclosed.length > 0) return { failed: unclosed };
   const closed = valuesOf(outcomes);
+  const fault = market.check(closed.map(({ cleared }) => cleared));
+  assert(fault === null, "a clearing passes its witness");
   let neighboursUc = 0n;
   for (const { regionIndex, lane, record } of closed) {
     draft.setLane(regionIndex, lane);
@@ -65,18 +68,16 @@ export function clearSlot(parts: {
  * What lanes that take part hold of forward flows to and from lanes that do not: those settle their
  * end with a slot of their own. Zero where every region takes part.
  */
-function owedByAbsentUc({ genesis, indexOfRegion }: Rules, brought: readonly Brought[]): bigint {
+function owedByAbsentUc({ lines }: Rules, brought: readonly Brought[]): bigint {
   const present = new Set(brought.map(({ regionIndex }) => regionIndex));
   let owedUc = 0n;
   for (const { regionIndex, held } of brought) {
     for (const { lineIndex, energyWh, rentUc } of held?.flows ?? []) {
-      const line = genesis.lines[lineIndex]!;
-      const from = indexOfRegion.get(line.from)!;
-      const to = indexOfRegion.get(line.to)!;
+      const { from, to, feeUcPerWh } = lines[lineIndex]!;
       if (present.has(from) && present.has(to)) continue;
       const energyUc = BigInt(held!.priceUcPerWh) * BigInt(energyWh);
       if (from === regionIndex) owedUc -= energyUc;
-      else owedUc += energyUc - BigInt(line.feeUcPerWh) * BigInt(energyWh) - rentUc;
+      else owedUc += energyUc - BigInt(feeUcPerWh) * BigInt(energyWh) - rentUc;
     }
   }
   return owedUc;

@@ -2,6 +2,7 @@
  * START HERE. What a block does to the state, as one pure function:
  *
  *   gates       every slot whose gate has closed: its forward auction, over all lanes
+ *   signatures  of all transactions, in any order (`admission-facts.ts`)
  *   admission   each transaction in order: judged, then its effect on the draft
  *   due slots   every slot that all regions have reported, in order (`slot-step.ts`)
  *   roots       of what was written; then the app hash
@@ -15,6 +16,7 @@ import type { Slot, UnixSeconds } from "../primitives/units.ts";
 import { encodeSlotRecord, type SlotRecord } from "../wire/slot-record.ts";
 import type { Block, StoreChange, TransactionResult } from "./abci.ts";
 import { encodeNonces, type Nonces, rootedNonces } from "./admission.ts";
+import { learnSignatures, type MemberReader } from "./admission-facts.ts";
 import type { CertificateCheck } from "./certificates.ts";
 import { encodeForward } from "./forward-state.ts";
 import { holdForwardAuctions } from "./forward-step.ts";
@@ -41,17 +43,19 @@ export type Applied = {
 export function applyBlock(parts: {
   readonly rules: Rules;
   readonly certifies: CertificateCheck;
+  readonly members: MemberReader;
   readonly executor: LaneExecutor;
   readonly state: ChainState;
   readonly block: Block;
 }): Applied {
-  const { rules, certifies, executor, state, block } = parts;
+  const { rules, certifies, members, executor, state, block } = parts;
   assert(block.height === state.height + 1, "blocks come in order");
   assert(state.height === 0 || block.timeS >= state.timeS, "a block's time never falls");
   const draft = createDraft(state);
   const { timeS } = block;
   holdForwardAuctions(rules, draft, timeS);
-  const judge = { rules, certifies, state: draft, timeS, notBeforeS: timeS };
+  learnSignatures({ ...parts, transactions: block.transactions });
+  const judge = { rules, certifies, members, state: draft, timeS, notBeforeS: timeS };
   const results = block.transactions.map((bytes) => {
     const verdict = judgeTransaction(judge, bytes);
     if (verdict.effect !== null) execute(rules, draft, verdict.effect, timeS);

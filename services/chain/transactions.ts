@@ -22,7 +22,6 @@ import {
   type ReportTransaction,
 } from "../wire/report.ts";
 import {
-  decodeMemberTransaction,
   decodeSetLimits,
   type Limits,
   MEMBER_TRANSACTION_TYPE,
@@ -31,6 +30,7 @@ import {
 } from "../wire/transaction.ts";
 import type { TransactionResult } from "./abci.ts";
 import { type MemberPlace, memberAt } from "./admission.ts";
+import type { MemberReader } from "./admission-facts.ts";
 import type { CertificateCheck } from "./certificates.ts";
 import type { ForwardReader } from "./forward-book.ts";
 import { cancelRefusal, placeRefusal } from "./forward-orders.ts";
@@ -56,6 +56,7 @@ export type JudgedState = {
 export type Judge = {
   readonly rules: Rules;
   readonly certifies: CertificateCheck;
+  readonly members: MemberReader;
   readonly state: JudgedState;
   readonly timeS: UnixSeconds | null; // the block's; null before there is one (mempool)
   readonly notBeforeS: UnixSeconds; // the block's time, or before there is one the last block's
@@ -89,7 +90,7 @@ export function judgeTransaction(judge: Judge, bytes: Uint8Array): Verdict {
     return "refusal" in transaction ? transaction.refusal : judgeReport(judge, transaction.value);
   }
   if (bytes[0] === MEMBER_TRANSACTION_TYPE) {
-    const transaction = decoded(() => decodeMemberTransaction(bytes));
+    const transaction = decoded(() => judge.members(bytes));
     return "refusal" in transaction ? transaction.refusal : judgeMember(judge, transaction.value);
   }
   return refuse("malformed", "unknown transaction type");

@@ -20,18 +20,22 @@ import { boundWh, buildNetwork, type Line, type Network } from "./network.ts";
 import type { OrderColumns } from "./orders.ts";
 import { type ClearingRule, choosePrice, MIDPOINT_PRO_RATA } from "./rules.ts";
 
-/** Per region or per line, in the order they were given. */
-export type Coupling = {
+/** What needs all regions at once. Per region or per line, in the order they were given. */
+export type PriceCoupling = {
   readonly priceLowUcPerWh: Float64Array; // least optimal vector; -Infinity where unbounded
   readonly priceHighUcPerWh: Float64Array; // greatest optimal vector; Infinity where unbounded
   readonly priceUcPerWh: Int32Array; // the rule's vector: optimal, finite everywhere
   readonly flowWh: Float64Array; // per line, from `from` to `to`, >= 0
   readonly netInflowWh: Float64Array; // per region: inflow less outflow
-  readonly clearings: readonly Clearing[]; // per region; no price where nothing trades or passes
+  readonly passes: Uint8Array; // per region: 1 where a line that carries something starts or ends
   readonly rentUc: readonly bigint[]; // per line: flow x (p_to - p_from - fee), >= 0
   readonly feesUc: readonly bigint[]; // per line: flow x fee
-  readonly welfareUc: bigint; // value to bids less cost of asks less fees
   readonly heights: FlowHeights; // part of the witness: no shorter way for the same energy
+};
+
+export type Coupling = Omit<PriceCoupling, "passes"> & {
+  readonly clearings: readonly Clearing[]; // per region; no price where nothing trades or passes
+  readonly welfareUc: bigint; // value to bids less cost of asks less fees
 };
 
 /**
@@ -46,7 +50,25 @@ export function couple(parts: {
 }): Coupling {
   const { regions, lines } = parts;
   const rule = parts.rule ?? MIDPOINT_PRO_RATA;
-  const curves = regions.map(buildCurve);
+  const { passes, ...prices } = couplePrices({ curves: regions.map(buildCurve), lines, rule });
+  const coupling = { ...prices, passes };
+  const clearings = regions.map((orders, r) =>
+    clearAtPrices({ orders, prices: pricesOf(coupling, r), rule }),
+  );
+  return { ...prices, clearings, welfareUc: welfareOf(regions, clearings, lines, prices.flowWh) };
+}
+
+/**
+ * The first half of `couple`: prices and flows from the regions' curves. `clearAtPrices` is the
+ * second half, region by region.
+ */
+export function couplePrices(parts: {
+  readonly curves: readonly Curve[];
+  readonly lines: readonly Line[];
+  readonly rule?: ClearingRule;
+}): PriceCoupling {
+  const { curves, lines } = parts;
+  const rule = parts.rule ?? MIDPOINT_PRO_RATA;
   const network = buildNetwork(curves, lines);
   assert(boundWh(curves, network) <= Number.MAX_SAFE_INTEGER, "energies must be safe integers");
   const optimum = anyOptimum(curves, network);
@@ -54,26 +76,18 @@ export function couple(parts: {
   const priceUcPerWh = chooseVector(optimum, bounds, rule);
   const margins = curves.map((curve, r) => marginAt(curve, priceUcPerWh[r]!));
   const { flowWh, heights } = chooseFlows({ network, margins, prices: priceUcPerWh });
-  const netInflowWh = netInflows(network, flowWh);
-  const active = activeRegions(network, flowWh);
-  const clearings = regions.map((orders, r) => {
-    const prices = { low: bounds.low[r]!, high: bounds.high[r]!, at: priceUcPerWh[r]! };
-    const injectionWh = netInflowWh[r]!;
-    return clearAt({ orders, injectionWh, prices, rule, passes: active[r] === 1 });
-  });
   return {
     priceLowUcPerWh: bounds.low,
     priceHighUcPerWh: bounds.high,
     priceUcPerWh,
     flowWh,
-    netInflowWh,
-    clearings,
+    netInflowWh: netInflows(network, flowWh),
+    passes: activeRegions(network, flowWh),
     rentUc: lines.map((line, l) => {
       const gap = priceUcPerWh[line.to]! - priceUcPerWh[line.from]! - line.feeUcPerWh;
       return BigInt(gap) * BigInt(flowWh[l]!);
     }),
     feesUc: lines.map((line, l) => BigInt(line.feeUcPerWh) * BigInt(flowWh[l]!)),
-    welfareUc: welfareOf(regions, clearings, lines, flowWh),
     heights,
   };
 }
@@ -165,21 +179,45 @@ function activeRegions(network: Network, flowWh: Float64Array): Uint8Array {
   return active;
 }
 
-function clearAt(parts: {
-  readonly orders: OrderColumns;
-  readonly injectionWh: number;
-  readonly prices: { readonly low: number; readonly high: number; readonly at: number };
-  readonly rule: ClearingRule;
-  readonly passes: boolean;
-}): Clearing {
-  const { orders, injectionWh, prices, rule } = parts;
-  const { rationing } = rule;
-  const filled = fillBook({ orders, injectionWh, priceUcPerWh: prices.at, rationing });
-  const trades = filled.boughtWh > 0 || filled.soldWh > 0 || parts.passes;
+/** What a coupling says of one region. */
+export type RegionPrices = {
+  readonly lowUcPerWh: number; // -Infinity where unbounded
+  readonly highUcPerWh: number; // Infinity where unbounded
+  readonly atUcPerWh: number; // in the rule's vector
+  readonly netInflowWh: number;
+  readonly passes: boolean; // energy starts, ends or goes through here
+};
+
+export function pricesOf(coupling: PriceCoupling, region: number): RegionPrices {
   return {
-    priceLowUcPerWh: Number.isFinite(prices.low) ? prices.low : null,
-    priceHighUcPerWh: Number.isFinite(prices.high) ? prices.high : null,
-    priceUcPerWh: trades ? prices.at : null,
+    lowUcPerWh: coupling.priceLowUcPerWh[region]!,
+    highUcPerWh: coupling.priceHighUcPerWh[region]!,
+    atUcPerWh: coupling.priceUcPerWh[region]!,
+    netInflowWh: coupling.netInflowWh[region]!,
+    passes: coupling.passes[region] === 1,
+  };
+}
+
+/** One region's part of a coupling, from its orders and its prices. */
+export function clearAtPrices(parts: {
+  readonly orders: OrderColumns;
+  readonly prices: RegionPrices;
+  readonly rule?: ClearingRule;
+}): Clearing {
+  const { orders, prices } = parts;
+  const { rationing } = parts.rule ?? MIDPOINT_PRO_RATA;
+  const { lowUcPerWh: low, highUcPerWh: high, atUcPerWh, netInflowWh } = prices;
+  const filled = fillBook({
+    orders,
+    injectionWh: netInflowWh,
+    priceUcPerWh: atUcPerWh,
+    rationing,
+  });
+  const trades = filled.boughtWh > 0 || filled.soldWh > 0 || prices.passes;
+  return {
+    priceLowUcPerWh: Number.isFinite(low) ? low : null,
+    priceHighUcPerWh: Number.isFinite(high) ? high : null,
+    priceUcPerWh: trades ? atUcPerWh : null,
     boughtWh: filled.boughtWh,
     soldWh: filled.soldWh,
     fillWh: filled.fillWh,

@@ -8,7 +8,8 @@
  * shortest by the heights (flows.ts). The choice by line id between equally short flows is the one
  * rule that is not proved here; any choice is equally good for everyone.
  */
-import type { Coupling } from "./coupling.ts";
+import type { Clearing } from "./clearing.ts";
+import type { Coupling, PriceCoupling } from "./coupling.ts";
 import { surplusUc } from "./money.ts";
 import type { Line } from "./network.ts";
 import type { OrderColumns } from "./orders.ts";
@@ -16,11 +17,14 @@ import { type ClearingRule, choosePrice, MIDPOINT_PRO_RATA } from "./rules.ts";
 import { type RegionFacts, regionFacts, type Violation } from "./witness-region.ts";
 
 type Claim = {
-  readonly regions: readonly OrderColumns[];
   readonly lines: readonly Line[];
-  readonly coupling: Coupling;
+  readonly coupling: Omit<PriceCoupling, "passes">;
+  readonly clearings: readonly RegionClearing[];
   readonly rule: ClearingRule;
 };
+
+/** A clearing without its fills: what the other regions need of it. */
+export type RegionClearing = Omit<Clearing, "fillWh">;
 
 /**
  * The first violated condition of a coupling, or null if it is what it claims to be.
@@ -33,21 +37,48 @@ export function checkWitness(parts: {
   readonly coupling: Coupling;
   readonly rule?: ClearingRule;
 }): Violation | null {
-  const claim: Claim = { ...parts, rule: parts.rule ?? MIDPOINT_PRO_RATA };
+  const { regions, coupling } = parts;
+  const { clearings } = coupling;
+  const claim: Claim = { ...parts, clearings, rule: parts.rule ?? MIDPOINT_PRO_RATA };
+  if (clearings.length !== regions.length) return { condition: "shape" };
   const misfit = checkShape(claim) ?? checkLines(claim) ?? checkInflows(claim);
   if (misfit !== null) return misfit;
   const facts: RegionFacts[] = [];
-  for (const [region, orders] of claim.regions.entries()) {
+  for (const [region, orders] of regions.entries()) {
     const found = regionFacts({
       orders,
-      clearing: claim.coupling.clearings[region]!,
-      injectionWh: claim.coupling.netInflowWh[region]!,
-      at: claim.coupling.priceUcPerWh[region]!,
+      clearing: clearings[region]!,
+      injectionWh: coupling.netInflowWh[region]!,
+      at: coupling.priceUcPerWh[region]!,
       rationing: claim.rule.rationing,
     });
     if ("condition" in found) return { ...found, region };
     facts.push(found);
   }
+  return checkTogether(claim, facts) ?? checkWelfare(regions, parts.lines, coupling);
+}
+
+/**
+ * The part of the witness that needs all regions: the first violated condition, or null. With
+ * `regionFacts` of each region's fills, which gives `facts`, it is the whole witness.
+ */
+export function checkCoupling(parts: {
+  readonly lines: readonly Line[];
+  readonly coupling: PriceCoupling;
+  readonly clearings: readonly RegionClearing[];
+  readonly facts: readonly RegionFacts[]; // of the clearings
+  readonly rule?: ClearingRule;
+}): Violation | null {
+  const claim: Claim = { ...parts, rule: parts.rule ?? MIDPOINT_PRO_RATA };
+  return (
+    checkShape(claim) ??
+    checkLines(claim) ??
+    checkInflows(claim) ??
+    checkTogether(claim, parts.facts)
+  );
+}
+
+function checkTogether(claim: Claim, facts: readonly RegionFacts[]): Violation | null {
   const incident = incidentLines(claim);
   return (
     checkVolume(claim, facts, incident) ??
@@ -59,19 +90,18 @@ export function checkWitness(parts: {
   );
 }
 
-function checkShape({ regions, lines, coupling }: Claim): Violation | null {
+function checkShape({ clearings, lines, coupling }: Claim): Violation | null {
   const { heights } = coupling;
   const perRegion = [
     coupling.priceLowUcPerWh,
     coupling.priceHighUcPerWh,
     coupling.priceUcPerWh,
     coupling.netInflowWh,
-    coupling.clearings,
     heights.height,
   ];
   const perLine = [coupling.flowWh, coupling.rentUc, coupling.feesUc];
   const fits =
-    perRegion.every((column) => column.length === regions.length) &&
+    perRegion.every((column) => column.length === clearings.length) &&
     perLine.every((column) => column.length === lines.length);
   return fits ? null : { condition: "shape" };
 }
@@ -92,13 +122,13 @@ function checkLines({ lines, coupling }: Claim): Violation | null {
 }
 
 /** What delivering one more Wh over the line would earn, uc. */
-function priceGap(coupling: Coupling, line: Line): number {
+function priceGap(coupling: Claim["coupling"], line: Line): number {
   const { priceUcPerWh } = coupling;
   return priceUcPerWh[line.to]! - priceUcPerWh[line.from]! - line.feeUcPerWh;
 }
 
-function checkInflows({ regions, lines, coupling }: Claim): Violation | null {
-  const netWh = new Float64Array(regions.length);
+function checkInflows({ clearings, lines, coupling }: Claim): Violation | null {
+  const netWh = new Float64Array(clearings.length);
   for (const [at, line] of lines.entries()) {
     netWh[line.to]! += coupling.flowWh[at]!;
     netWh[line.from]! -= coupling.flowWh[at]!;
@@ -110,13 +140,13 @@ function checkInflows({ regions, lines, coupling }: Claim): Violation | null {
 /** Lines by region: those of region r are `lines[start[r]] .. lines[start[r + 1] - 1]`. */
 type Incident = { readonly start: Int32Array; readonly lines: Int32Array };
 
-function incidentLines({ regions, lines }: Claim): Incident {
-  const start = new Int32Array(regions.length + 1);
+function incidentLines({ clearings, lines }: Claim): Incident {
+  const start = new Int32Array(clearings.length + 1);
   for (const line of lines) {
     start[line.from + 1]! += 1;
     start[line.to + 1]! += 1;
   }
-  for (let r = 0; r < regions.length; r++) start[r + 1]! += start[r]!;
+  for (let r = 0; r < clearings.length; r++) start[r + 1]! += start[r]!;
   const next = start.slice();
   const sorted = new Int32Array(2 * lines.length);
   for (const [at, line] of lines.entries()) {
@@ -133,7 +163,7 @@ function spread(
   seeds: readonly number[],
   reaches: (line: Line, at: number, region: number) => boolean,
 ): Uint8Array {
-  const seen = new Uint8Array(claim.regions.length);
+  const seen = new Uint8Array(claim.clearings.length);
   const queue = [...seeds];
   for (const region of queue) seen[region] = 1;
   for (let read = 0; read < queue.length; read++) {
@@ -208,14 +238,14 @@ function checkBound(
 
 /** The published price and interval of each region are the vectors', by the rule. */
 function checkPriceRule(claim: Claim): Violation | null {
-  const { coupling, lines, rule } = claim;
-  const active = coupling.clearings.map((clearing) => clearing.boughtWh + clearing.soldWh > 0);
+  const { clearings, coupling, lines, rule } = claim;
+  const active = clearings.map((clearing) => clearing.boughtWh + clearing.soldWh > 0);
   for (const [at, line] of lines.entries()) {
     if (coupling.flowWh[at]! === 0) continue;
     active[line.from] = true;
     active[line.to] = true;
   }
-  for (const [region, clearing] of coupling.clearings.entries()) {
+  for (const [region, clearing] of clearings.entries()) {
     const low = coupling.priceLowUcPerWh[region]!;
     const high = coupling.priceHighUcPerWh[region]!;
     if ((clearing.priceLowUcPerWh ?? Number.NEGATIVE_INFINITY) !== low) {
@@ -258,17 +288,29 @@ function checkHeights(claim: Claim, facts: readonly RegionFacts[]): Violation | 
   return null;
 }
 
-/** Rents, fees and welfare follow from prices, flows and fills. */
-function checkMoney({ regions, lines, coupling }: Claim): Violation | null {
-  let welfareUc = 0n;
+/** Rents and fees follow from prices and flows. */
+function checkMoney({ lines, coupling }: Claim): Violation | null {
   for (const [at, line] of lines.entries()) {
     const wh = BigInt(coupling.flowWh[at]!);
-    const feesUc = wh * BigInt(line.feeUcPerWh);
-    if (coupling.feesUc[at] !== feesUc) return { condition: "fees", line: at };
+    if (coupling.feesUc[at] !== wh * BigInt(line.feeUcPerWh)) {
+      return { condition: "fees", line: at };
+    }
     if (coupling.rentUc[at] !== wh * BigInt(priceGap(coupling, line))) {
       return { condition: "rent", line: at };
     }
-    welfareUc -= feesUc;
+  }
+  return null;
+}
+
+/** Welfare follows from fills and fees, which have been checked. */
+function checkWelfare(
+  regions: readonly OrderColumns[],
+  lines: readonly Line[],
+  coupling: Coupling,
+): Violation | null {
+  let welfareUc = 0n;
+  for (const [at, line] of lines.entries()) {
+    welfareUc -= BigInt(coupling.flowWh[at]!) * BigInt(line.feeUcPerWh);
   }
   for (const [region, orders] of regions.entries()) {
     welfareUc += surplusUc(orders, coupling.clearings[region]!.fillWh);

@@ -66,7 +66,8 @@ function addRecord(totals: AuditTotals, record: SlotRecord): void {
 /** Money: a slot's entries sum to zero, bills and institutions together. Null where they do. */
 export function moneyDifference(record: SlotRecord): Difference | null {
   const { bills, retailerUc, neighboursUc, gridOperatorUc, treasuryUc } = record;
-  const membersUc = bills.reduce((sum, { amountUc }) => sum + amountUc, 0n);
+  let membersUc = 0n;
+  for (const { amountUc } of bills) membersUc += amountUc;
   const sumUc = membersUc + retailerUc + neighboursUc + gridOperatorUc + treasuryUc;
   if (sumUc === 0n) return null;
   return { field: "sum of the slot's entries, uc", stored: sumUc.toString(), computed: "0" };

@@ -7,7 +7,7 @@ import { dirname, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
 import { GridError } from "../primitives/errors.ts";
-import { SNAPSHOTS_LISTED_MAX } from "../primitives/limits.ts";
+import { LANE_WORKERS_MAX, SNAPSHOTS_LISTED_MAX } from "../primitives/limits.ts";
 
 export const CONFIG_VERSION = 1;
 export const CONFIG_FILE_NAME = "gridlane.yaml";
@@ -33,6 +33,16 @@ export const NodeConfig = z.strictObject({
         passwordFile: z.string().optional(),
       }),
     ])
+    .prefault({}),
+  lanes: z
+    .strictObject({
+      /**
+       * Threads beside the node's own that execute lanes and verify signatures; 0: none. What they
+       * give is the same bytes, whatever their number. auto: none for a small community, which they
+       * would only cost memory, else one for each further core, at most 8.
+       */
+      workers: z.union([z.literal("auto"), z.int().min(0).max(LANE_WORKERS_MAX)]).default("auto"),
+    })
     .prefault({}),
   /** system: wall-clock time. readings: time moves with the meters', for replay. */
   clock: z.enum(["system", "readings"]).default("system"),
@@ -141,6 +151,7 @@ function overlayEnvironment(
     ["GRIDLANE_HTTP_PORT", ["http", "port"]],
     ["GRIDLANE_MQTT_HOST", ["mqtt", "host"]],
     ["GRIDLANE_MQTT_PORT", ["mqtt", "port"]],
+    ["GRIDLANE_LANES_WORKERS", ["lanes", "workers"]],
     ["GRIDLANE_DATA", ["data"]],
     ["GRIDLANE_CLOCK", ["clock"]],
     ["GRIDLANE_TIME_ZONE", ["timeZone"]],

@@ -44,6 +44,8 @@ export const FORWARD_HORIZON_S_MAX = 30 * 86_400;
 export const SLOT_S_MIN = 60;
 export const SLOT_S_MAX = 3600;
 
+/** Threads beside the node's own that execute lanes and verify signatures. */
+export const LANE_WORKERS_MAX = 64;
 /** Transactions waiting for a block; the next one is refused with `mempool_full`. */
 export const MEMPOOL_TRANSACTIONS_MAX = 20_000;
 /** Bytes of the transactions that wait for a block, all together. */

@@ -1,5 +1,6 @@
 /**
- * One region's slot after the market: bills and account entries, with conservation asserted.
+ * One region's slot after the market: bills and account entries, with conservation asserted. Bills
+ * are written column by column (`wire/bill-table.ts`).
  *
  * Forward energy is paid here, at its auction's price, beside what the metered market gave; what a
  * deviation leaves to the retailer pays the difference to the short or long price on top.
@@ -11,7 +12,8 @@ import { createAccounts, INSTITUTION } from "../ledger/accounts.ts";
 import { type Holder, transfer } from "../ledger/transfers.ts";
 import { assert } from "../primitives/errors.ts";
 import type { MicroCents } from "../primitives/units.ts";
-import { BILL_KIND, type Bill, boughtAtDeliveryWh, soldAtDeliveryWh } from "../wire/bill.ts";
+import { BILL_KIND } from "../wire/bill.ts";
+import { type BillColumns, createBillColumns, sealBills } from "../wire/bill-table.ts";
 import type { LateEntry } from "../wire/report.ts";
 import { type Delivery, imbalanceWh } from "./forward.ts";
 import { NO_MEMBER } from "./roster.ts";
@@ -20,22 +22,20 @@ import type { Settlement, SettlementInput } from "./slot.ts";
 export function settleSlot(input: SettlementInput): Settlement {
   const { roster, metered, allocation } = input;
   const entries = createAccounts(roster.memberCount);
-  const bills: Bill[] = [];
+  const bills = createBillColumns(roster.gridMeters.length + metered.late.length);
+  fillSlotBills(input, bills);
+  const penaltiesUc = payForward(input, bills);
   let tradedWh = 0;
   let soldWh = 0;
   let retailerBoughtWh = 0;
   let retailerSoldWh = 0;
-  let penaltiesUc = 0n;
-  roster.gridMeters.forEach((_, place) => {
-    const bill = slotBill(input, place);
-    bills.push(bill);
-    entries.memberUc[bill.memberIndex]! += bill.amountUc;
-    tradedWh += bill.communityBoughtWh;
-    soldWh += bill.communitySoldWh;
-    retailerBoughtWh += bill.retailerBoughtWh + bill.imbalanceBoughtWh;
-    retailerSoldWh += bill.retailerSoldWh + bill.imbalanceSoldWh;
-    penaltiesUc += penaltyUc(input, bill);
-  });
+  for (let b = 0; b < bills.count; b++) {
+    entries.memberUc[bills.memberIndex[b]!]! += bills.amountUc[b]!;
+    tradedWh += bills.communityBoughtWh[b]!;
+    soldWh += bills.communitySoldWh[b]!;
+    retailerBoughtWh += bills.retailerBoughtWh[b]! + bills.imbalanceBoughtWh[b]!;
+    retailerSoldWh += bills.retailerSoldWh[b]! + bills.imbalanceSoldWh[b]!;
+  }
   assert(tradedWh === soldWh, "what the community sold is what it bought");
   const forward = forwardEntries(input.delivery);
   entries.institutionUc[INSTITUTION.retailer] = allocation.retailerUc + penaltiesUc;
@@ -43,20 +43,18 @@ export function settleSlot(input: SettlementInput): Settlement {
   entries.institutionUc[INSTITUTION.gridOperator] = allocation.gridOperatorUc + forward.feesUc;
   entries.institutionUc[INSTITUTION.treasury] = allocation.treasuryUc + forward.rentUc;
   for (const late of metered.late) {
-    const bill = lateBill(input, late);
-    if (bill === null) continue;
-    bills.push(bill);
-    const member: Holder = { member: bill.memberIndex };
-    transfer(entries, {
-      from: { institution: "retailer" },
-      to: member,
-      amountUc: bill.amountUc,
-    });
-    retailerBoughtWh += bill.retailerBoughtWh;
-    retailerSoldWh += bill.retailerSoldWh;
+    const memberIndex = billedMember(input, late.meterIndex);
+    if (memberIndex === NO_MEMBER) continue;
+    const amountUc = pushLateBill(input, bills, { ...late, memberIndex });
+    const member: Holder = { member: memberIndex };
+    transfer(entries, { from: { institution: "retailer" }, to: member, amountUc });
+    retailerBoughtWh += late.importWh;
+    retailerSoldWh += late.exportWh;
   }
+  assertBills(bills);
   const retailerUc = entries.institutionUc[INSTITUTION.retailer]! as MicroCents;
-  return { bills, entries, tradedWh, retailerBoughtWh, retailerSoldWh, retailerUc };
+  const table = sealBills(bills);
+  return { bills: table, entries, tradedWh, retailerBoughtWh, retailerSoldWh, retailerUc };
 }
 
 /** What forward flows owe and are owed; the members' part follows from the bills. */
@@ -72,90 +70,100 @@ function forwardEntries({ forward, forwardBoughtWh, forwardSoldWh }: Delivery) {
   return { neighboursUc: flowsUc - feesUc - rentUc, feesUc, rentUc };
 }
 
-/** What a deviation pays the retailer above its ordinary prices; never negative. */
-function penaltyUc({ retailer, imbalance }: SettlementInput, bill: Bill): bigint {
+/** One bill per grid meter, in meter order, without what was traded forward. */
+function fillSlotBills(input: SettlementInput, bills: BillColumns): void {
+  const { roster, metered, allocation } = input;
+  const { gridMeters, memberOfMeter } = roster;
+  const places = gridMeters.length;
+  bills.count = places;
+  bills.slot.fill(metered.slot, 0, places);
+  bills.meterIndex.set(gridMeters);
+  for (let place = 0; place < places; place++) {
+    const meter = gridMeters[place]!;
+    bills.memberIndex[place] = memberOfMeter[meter]!;
+    bills.importWh[place] = metered.importWh[meter]!;
+    bills.exportWh[place] = metered.exportWh[meter]!;
+    bills.quality[place] = metered.quality[meter]!;
+  }
+  const { supply } = allocation;
+  bills.communityBoughtWh.set(supply.communityBoughtWh);
+  bills.communitySoldWh.set(supply.communitySoldWh);
+  bills.neighbourBoughtWh.set(supply.neighbourBoughtWh);
+  bills.neighbourSoldWh.set(supply.neighbourSoldWh);
+  bills.retailerBoughtWh.set(supply.retailerBoughtWh);
+  bills.retailerSoldWh.set(supply.retailerSoldWh);
+  bills.buyPriceUcPerWh.fill(allocation.buyPriceUcPerWh ?? 0, 0, places);
+  bills.sellPriceUcPerWh.fill(allocation.sellPriceUcPerWh ?? 0, 0, places);
+  bills.amountUc.set(allocation.amountUc);
+}
+
+/**
+ * What was traded forward and what of it was missing, with its money.
+ *
+ * @returns what deviations pay the retailer above its ordinary prices; never negative
+ */
+function payForward(input: SettlementInput, bills: BillColumns): bigint {
+  const { delivery, retailer, imbalance } = input;
+  if (delivery.forward === null) return 0n;
+  const { priceUcPerWh } = delivery.forward;
   const shortUc = BigInt(imbalance.shortUcPerWh - retailer.retailUcPerWh);
   const longUc = BigInt(retailer.feedInUcPerWh - imbalance.longUcPerWh);
-  return shortUc * BigInt(bill.imbalanceBoughtWh) + longUc * BigInt(bill.imbalanceSoldWh);
+  let penaltiesUc = 0n;
+  for (let place = 0; place < bills.count; place++) {
+    const boughtWh = delivery.forwardBoughtWh[place]!;
+    const soldWh = delivery.forwardSoldWh[place]!;
+    if (boughtWh + soldWh === 0) continue;
+    const imbalanceBoughtWh = imbalanceWh({
+      missingWh: delivery.undeliveredWh[place]!,
+      insideWh: bills.communityBoughtWh[place]! + bills.neighbourBoughtWh[place]!,
+    });
+    const imbalanceSoldWh = imbalanceWh({
+      missingWh: delivery.untakenWh[place]!,
+      insideWh: bills.communitySoldWh[place]! + bills.neighbourSoldWh[place]!,
+    });
+    bills.forwardBoughtWh[place] = boughtWh;
+    bills.forwardSoldWh[place] = soldWh;
+    bills.forwardPriceUcPerWh[place] = priceUcPerWh;
+    bills.imbalanceBoughtWh[place] = imbalanceBoughtWh;
+    bills.imbalanceSoldWh[place] = imbalanceSoldWh;
+    bills.retailerBoughtWh[place]! -= imbalanceBoughtWh;
+    bills.retailerSoldWh[place]! -= imbalanceSoldWh;
+    const penaltyUc = shortUc * BigInt(imbalanceBoughtWh) + longUc * BigInt(imbalanceSoldWh);
+    const forwardUc = BigInt(priceUcPerWh) * BigInt(soldWh - boughtWh);
+    bills.amountUc[place]! += forwardUc - penaltyUc;
+    penaltiesUc += penaltyUc;
+  }
+  return penaltiesUc;
 }
 
-function slotBill(input: SettlementInput, place: number): Bill {
-  const { roster, metered, delivery, allocation } = input;
-  const meterIndex = roster.gridMeters[place]!;
-  const { supply } = allocation;
-  const forwardBoughtWh = delivery.forwardBoughtWh[place]!;
-  const forwardSoldWh = delivery.forwardSoldWh[place]!;
-  const isForward = forwardBoughtWh + forwardSoldWh > 0;
-  const forwardPriceUcPerWh = isForward ? delivery.forward!.priceUcPerWh : 0;
-  const imbalanceBoughtWh = imbalanceWh({
-    missingWh: delivery.undeliveredWh[place]!,
-    insideWh: supply.communityBoughtWh[place]! + supply.neighbourBoughtWh[place]!,
-  });
-  const imbalanceSoldWh = imbalanceWh({
-    missingWh: delivery.untakenWh[place]!,
-    insideWh: supply.communitySoldWh[place]! + supply.neighbourSoldWh[place]!,
-  });
-  const unpaid: Bill = {
-    slot: metered.slot,
-    meterIndex,
-    memberIndex: roster.memberOfMeter[meterIndex]!,
-    kind: BILL_KIND.slot,
-    importWh: metered.importWh[meterIndex]!,
-    exportWh: metered.exportWh[meterIndex]!,
-    communityBoughtWh: supply.communityBoughtWh[place]!,
-    communitySoldWh: supply.communitySoldWh[place]!,
-    neighbourBoughtWh: supply.neighbourBoughtWh[place]!,
-    neighbourSoldWh: supply.neighbourSoldWh[place]!,
-    retailerBoughtWh: supply.retailerBoughtWh[place]! - imbalanceBoughtWh,
-    retailerSoldWh: supply.retailerSoldWh[place]! - imbalanceSoldWh,
-    buyPriceUcPerWh: allocation.buyPriceUcPerWh ?? 0,
-    sellPriceUcPerWh: allocation.sellPriceUcPerWh ?? 0,
-    amountUc: allocation.amountUc[place]! as MicroCents,
-    quality: metered.quality[meterIndex]!,
-    forwardBoughtWh,
-    forwardSoldWh,
-    forwardPriceUcPerWh,
-    imbalanceBoughtWh,
-    imbalanceSoldWh,
-  };
-  const forwardUc = BigInt(forwardPriceUcPerWh) * BigInt(forwardSoldWh - forwardBoughtWh);
-  const amountUc = unpaid.amountUc + forwardUc - penaltyUc(input, unpaid);
-  const bill: Bill = { ...unpaid, amountUc: amountUc as MicroCents };
-  assertBill(bill);
-  return bill;
+/** NO_MEMBER for a meter that is not billed. */
+function billedMember({ roster }: SettlementInput, meterIndex: number): number {
+  return isGridMeter(roster.gridMeters, meterIndex) ? roster.memberOfMeter[meterIndex]! : NO_MEMBER;
 }
 
-/** Null for a meter that is not billed. */
-function lateBill({ roster, retailer }: SettlementInput, late: LateEntry): Bill | null {
-  const { slot, meterIndex, importWh, exportWh, quality } = late;
-  const memberIndex = roster.memberOfMeter[meterIndex]!;
-  if (memberIndex === NO_MEMBER || !isGridMeter(roster.gridMeters, meterIndex)) return null;
-  const amountUc = retailer.feedInUcPerWh * exportWh - retailer.retailUcPerWh * importWh;
-  const bill: Bill = {
-    slot,
-    meterIndex,
-    memberIndex,
-    kind: BILL_KIND.late,
-    importWh,
-    exportWh,
-    communityBoughtWh: 0,
-    communitySoldWh: 0,
-    neighbourBoughtWh: 0,
-    neighbourSoldWh: 0,
-    retailerBoughtWh: importWh,
-    retailerSoldWh: exportWh,
-    buyPriceUcPerWh: retailer.retailUcPerWh,
-    sellPriceUcPerWh: retailer.feedInUcPerWh,
-    amountUc: BigInt(amountUc) as MicroCents,
-    quality,
-    forwardBoughtWh: 0,
-    forwardSoldWh: 0,
-    forwardPriceUcPerWh: 0,
-    imbalanceBoughtWh: 0,
-    imbalanceSoldWh: 0,
-  };
-  assertBill(bill);
-  return bill;
+/** Appends a late entry's bill; what it comes to. */
+function pushLateBill(
+  { retailer }: SettlementInput,
+  bills: BillColumns,
+  late: LateEntry & { readonly memberIndex: number },
+): bigint {
+  const { importWh, exportWh } = late;
+  const b = bills.count;
+  bills.slot[b] = late.slot;
+  bills.meterIndex[b] = late.meterIndex;
+  bills.memberIndex[b] = late.memberIndex;
+  bills.kind[b] = BILL_KIND.late;
+  bills.importWh[b] = importWh;
+  bills.exportWh[b] = exportWh;
+  bills.retailerBoughtWh[b] = importWh;
+  bills.retailerSoldWh[b] = exportWh;
+  bills.buyPriceUcPerWh[b] = retailer.retailUcPerWh;
+  bills.sellPriceUcPerWh[b] = retailer.feedInUcPerWh;
+  bills.quality[b] = late.quality;
+  const amountUc = BigInt(retailer.feedInUcPerWh * exportWh - retailer.retailUcPerWh * importWh);
+  bills.amountUc[b] = amountUc;
+  bills.count = b + 1;
+  return amountUc;
 }
 
 /** Binary search: `gridMeters` rises. */
@@ -171,26 +179,45 @@ function isGridMeter(gridMeters: Uint32Array, meterIndex: number): boolean {
 }
 
 /**
- * Invariant 1 for one meter: export + all bought = import + all sold; without forward energy,
+ * Invariant 1 for each meter: export + all bought = import + all sold; without forward energy,
  * bought = import and sold = export; and no part is negative.
  */
-function assertBill(bill: Bill): void {
-  const boughtWh = boughtAtDeliveryWh(bill) + bill.forwardBoughtWh;
-  const soldWh = soldAtDeliveryWh(bill) + bill.forwardSoldWh;
-  assert(bill.exportWh + boughtWh === bill.importWh + soldWh, "a bill accounts for all energy");
-  const isForward = bill.forwardBoughtWh + bill.forwardSoldWh > 0;
-  assert(isForward || boughtWh === bill.importWh, "a bill accounts for all import");
-  const least = Math.min(
-    bill.communityBoughtWh,
-    bill.communitySoldWh,
-    bill.neighbourBoughtWh,
-    bill.neighbourSoldWh,
-    bill.retailerBoughtWh,
-    bill.retailerSoldWh,
-    bill.forwardBoughtWh,
-    bill.forwardSoldWh,
-    bill.imbalanceBoughtWh,
-    bill.imbalanceSoldWh,
-  );
-  assert(least >= 0, "energy is never negative");
+function assertBills(bills: BillColumns): void {
+  for (let b = 0; b < bills.count; b++) {
+    const forwardBoughtWh = bills.forwardBoughtWh[b]!;
+    const forwardSoldWh = bills.forwardSoldWh[b]!;
+    const communityBoughtWh = bills.communityBoughtWh[b]!;
+    const communitySoldWh = bills.communitySoldWh[b]!;
+    const neighbourBoughtWh = bills.neighbourBoughtWh[b]!;
+    const neighbourSoldWh = bills.neighbourSoldWh[b]!;
+    const retailerBoughtWh = bills.retailerBoughtWh[b]!;
+    const retailerSoldWh = bills.retailerSoldWh[b]!;
+    const imbalanceBoughtWh = bills.imbalanceBoughtWh[b]!;
+    const imbalanceSoldWh = bills.imbalanceSoldWh[b]!;
+    const importWh = bills.importWh[b]!;
+    const boughtWh =
+      communityBoughtWh +
+      neighbourBoughtWh +
+      retailerBoughtWh +
+      imbalanceBoughtWh +
+      forwardBoughtWh;
+    const soldWh =
+      communitySoldWh + neighbourSoldWh + retailerSoldWh + imbalanceSoldWh + forwardSoldWh;
+    assert(bills.exportWh[b]! + boughtWh === importWh + soldWh, "a bill accounts for all energy");
+    const isForward = forwardBoughtWh + forwardSoldWh > 0;
+    assert(isForward || boughtWh === importWh, "a bill accounts for all import");
+    const least = Math.min(
+      communityBoughtWh,
+      communitySoldWh,
+      neighbourBoughtWh,
+      neighbourSoldWh,
+      retailerBoughtWh,
+      retailerSoldWh,
+      forwardBoughtWh,
+      forwardSoldWh,
+      imbalanceBoughtWh,
+      imbalanceSoldWh,
+    );
+    assert(least >= 0, "energy is never negative");
+  }
 }

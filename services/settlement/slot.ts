@@ -4,7 +4,7 @@
  */
 import type { Accounts } from "../ledger/accounts.ts";
 import type { MicroCents, Slot } from "../primitives/units.ts";
-import type { Bill } from "../wire/bill.ts";
+import type { BillTable } from "../wire/bill-table.ts";
 import type { LateEntry } from "../wire/report.ts";
 import type { Delivery, ImbalancePrices } from "./forward.ts";
 import type { Roster } from "./roster.ts";
@@ -78,7 +78,7 @@ export type SettlementInput = {
 };
 
 export type Settlement = {
-  readonly bills: readonly Bill[]; // one per grid meter in meter order, then the late ones
+  readonly bills: BillTable; // one per grid meter in meter order, then the late ones
   readonly entries: Accounts; // sum to zero
   readonly tradedWh: number; // community energy, own use of own export included
   readonly retailerBoughtWh: number; // by members from the retailer, imbalance and late included
@@ -99,5 +99,8 @@ export function createSupply(places: number): Supply {
 
 /** The entries of `column` at the grid meters, by place. */
 export function atGridMeters(roster: Roster, column: ArrayLike<number>): Float64Array {
-  return Float64Array.from(roster.gridMeters, (meter) => column[meter]!);
+  const { gridMeters } = roster;
+  const taken = new Float64Array(gridMeters.length);
+  for (let place = 0; place < taken.length; place++) taken[place] = column[gridMeters[place]!]!;
+  return taken;
 }

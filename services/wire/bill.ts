@@ -5,11 +5,10 @@
  *
  * Energy, for every bill: export + all that was bought = import + all that was sold, where bought
  * and sold are the community, neighbour, retailer, forward and imbalance parts. Without forward
- * energy each side stands alone: bought = import and sold = export.
+ * energy each side stands alone: bought = import and sold = export. A slot's bills travel and lie
+ * as columns (`bill-table.ts`).
  */
 import { merkleRoot } from "../crypto/merkle.ts";
-import { decode, encode } from "../primitives/codec.ts";
-import { GridError } from "../primitives/errors.ts";
 import type { MicroCents, Slot } from "../primitives/units.ts";
 
 /** Leaves of one slot's receipts tree: bills of a full region and its late entries. */
@@ -78,7 +77,7 @@ export function soldAtDeliveryWh(bill: Bill): number {
   return bill.communitySoldWh + bill.neighbourSoldWh + bill.retailerSoldWh + bill.imbalanceSoldWh;
 }
 
-/** SSZ hash_tree_root of the bill. */
+/** SSZ hash_tree_root of the bill: the slow twin of `chain/receipts.ts`, for one bill anywhere. */
 export function billRoot(bill: Bill): Uint8Array {
   const chunks = new Uint8Array(32 * BILL_FIELDS.length);
   const view = new DataView(chunks.buffer);
@@ -86,24 +85,4 @@ export function billRoot(bill: Bill): Uint8Array {
     view.setBigInt64(32 * i, BigInt(bill[field]), true);
   });
   return merkleRoot(chunks, BILL_FIELDS.length);
-}
-
-export function encodeBill(bill: Bill): Uint8Array {
-  return encode(BILL_FIELDS.map((field) => bill[field]));
-}
-
-/** @throws GridError bytes_malformed */
-export function decodeBill(bytes: Uint8Array): Bill {
-  const fields = decode(bytes);
-  if (!Array.isArray(fields) || fields.length !== BILL_FIELDS.length) {
-    throw new GridError("bytes_malformed", "not a bill", { what: "bill", offset: 0 });
-  }
-  const entries = BILL_FIELDS.map((field, i) => {
-    const value: unknown = fields[i];
-    if (typeof value !== "number" && typeof value !== "bigint") {
-      throw new GridError("bytes_malformed", `not a bill: ${field}`, { what: field, offset: 0 });
-    }
-    return [field, field === "amountUc" ? BigInt(value) : Number(value)];
-  });
-  return Object.fromEntries(entries) as Bill;
 }

@@ -98,6 +98,15 @@ export function encodeReportTransaction({
  * @throws GridError bytes_malformed
  */
 export function decodeReportTransaction(bytes: Uint8Array): ReportTransaction {
+  const envelope = decodeReportEnvelope(bytes);
+  return { report: decodeReport(envelope.reportBytes), ...envelope };
+}
+
+/** Without the report itself: what its certificate is verified from. */
+export type ReportEnvelope = Omit<ReportTransaction, "report">;
+
+/** @throws GridError bytes_malformed */
+export function decodeReportEnvelope(bytes: Uint8Array): ReportEnvelope {
   if (bytes[0] !== REPORT_TRANSACTION_TYPE) return fail("type");
   const parts = decode(bytes.subarray(1));
   if (!Array.isArray(parts) || parts.length !== 3) return fail("envelope");
@@ -108,7 +117,7 @@ export function decodeReportTransaction(bytes: Uint8Array): ReportTransaction {
     signers: bounded(signers, signersMax, "signers"),
     signature: sized(signature, 96, "signature"),
   };
-  return { report: decodeReport(reportBytes), reportBytes, certificate };
+  return { reportBytes, certificate };
 }
 
 /** @throws GridError bytes_malformed naming the field */

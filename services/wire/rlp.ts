@@ -32,6 +32,19 @@ export function decodeRlp(bytes: Uint8Array): RlpValue {
   return value;
 }
 
+/**
+ * The encoding of the list of the first `count` items of an encoded list: copied, not encoded
+ * again, which is the same as there is one encoding.
+ *
+ * @param bytes - a list that `decodeRlp` has taken, with at least that many items
+ */
+export function rlpListPrefix(bytes: Uint8Array, count: number): Uint8Array {
+  const { from, end } = extent(bytes, 0, bytes.length, 0xc0);
+  let at = from;
+  for (let i = 0; i < count; i++) at = item(bytes, at, end, 1).end;
+  return concatBytes([lengthHead(0xc0, at - from), bytes.subarray(from, at)]);
+}
+
 function item(
   bytes: Uint8Array,
   start: number,

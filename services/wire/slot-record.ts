@@ -2,12 +2,16 @@
  * What a region's lane leaves behind for one cleared slot: metered columns, law in force, clearing,
  * bills. Stored by the application beside its state (not hashed itself: its bills are leaves of
  * `receiptsRoot`, its report is in the block). Everything a history page or a statement needs.
+ *
+ * Columns are stored as they lie (`integer-column.ts`, `bill-table.ts`), so that writing a record
+ * is copies of memory.
  */
 import { type CodecValue, decode, encode } from "../primitives/codec.ts";
 import { GridError } from "../primitives/errors.ts";
 import type { MicroCents, Slot } from "../primitives/units.ts";
-import { type Bill, decodeBill, encodeBill } from "./bill.ts";
+import { type BillTable, decodeBills, openBills } from "./bill-table.ts";
 import type { Mechanism } from "./genesis.ts";
+import { columnNumbers, encodeColumn, readColumn, trustColumn } from "./integer-column.ts";
 
 export type LineFlow = {
   readonly lineIndex: number;
@@ -53,10 +57,19 @@ export type SlotRecord = {
   readonly reportHash: Uint8Array; // 32 B, SHA-256 of the report bytes
   readonly readingsRoot: Uint8Array; // 32 B
   readonly receiptsRoot: Uint8Array; // 32 B, SSZ root of the bills
-  readonly bills: readonly Bill[]; // leaf order
+  readonly bills: BillTable; // leaf order
 };
 
+const FIELDS = 31;
+
+/** Bytes of records that came from bytes: a record is written as it was read. */
+const written = new WeakMap<SlotRecord, Uint8Array>();
+
 export function encodeSlotRecord(record: SlotRecord): Uint8Array {
+  return written.get(record) ?? encodeFields(record);
+}
+
+function encodeFields(record: SlotRecord): Uint8Array {
   return encode([
     record.regionIndex,
     record.slot,
@@ -67,11 +80,12 @@ export function encodeSlotRecord(record: SlotRecord): Uint8Array {
     record.priceUcPerWh,
     record.buyPriceUcPerWh,
     record.sellPriceUcPerWh,
-    [...record.importWh],
-    [...record.exportWh],
+    encodeColumn(record.importWh, record.importWh.length),
+    encodeColumn(record.exportWh, record.exportWh.length),
     record.quality,
-    [...record.minSellUcPerWh],
-    [...record.maxBuyUcPerWh],
+    record.minSellUcPerWh.length,
+    encodeColumn(record.minSellUcPerWh, record.minSellUcPerWh.length),
+    encodeColumn(record.maxBuyUcPerWh, record.maxBuyUcPerWh.length),
     record.flows.map(encodeFlow),
     record.tradedWh,
     record.inflowWh,
@@ -86,7 +100,7 @@ export function encodeSlotRecord(record: SlotRecord): Uint8Array {
     record.reportHash,
     record.readingsRoot,
     record.receiptsRoot,
-    record.bills.map(encodeBill),
+    record.bills.bytes,
     encodeForward(record.forward),
   ]);
 }
@@ -126,12 +140,32 @@ function decodeForward(value: CodecValue): ForwardRecord | null {
  * @throws GridError bytes_malformed
  */
 export function decodeSlotRecord(bytes: Uint8Array): SlotRecord {
+  return readRecord(bytes, { column: readColumn, bills: decodeBills });
+}
+
+/**
+ * A record over bytes that this program wrote itself a moment ago, on another thread perhaps: form
+ * is not checked again. It keeps the bytes.
+ */
+export function openSlotRecord(bytes: Uint8Array): SlotRecord {
+  const record = readRecord(bytes, { column: trustColumn, bills: openBills });
+  written.set(record, bytes);
+  return record;
+}
+
+type Readers = { readonly column: typeof readColumn; readonly bills: typeof decodeBills };
+
+function readRecord(bytes: Uint8Array, readers: Readers): SlotRecord {
   const fields = decode(bytes);
-  if (!Array.isArray(fields) || fields.length !== 30) {
+  if (!Array.isArray(fields) || fields.length !== FIELDS) {
     throw new GridError("bytes_malformed", "not a slot record", { what: "slot record", offset: 0 });
   }
   const at = <T>(i: number) => fields[i] as T;
   const money = (i: number) => BigInt(at<number>(i)) as MicroCents;
+  const quality = at<Uint8Array>(11);
+  const column = (i: number, count: number) =>
+    numbersOf(at(i), { what: `field ${i}`, count }, readers.column);
+  const members = at<number>(12);
   return {
     regionIndex: at(0),
     slot: at(1),
@@ -142,26 +176,39 @@ export function decodeSlotRecord(bytes: Uint8Array): SlotRecord {
     priceUcPerWh: at(6),
     buyPriceUcPerWh: at(7),
     sellPriceUcPerWh: at(8),
-    importWh: Float64Array.from(at<number[]>(9)),
-    exportWh: Float64Array.from(at<number[]>(10)),
-    quality: at(11),
-    minSellUcPerWh: Int32Array.from(at<number[]>(12)),
-    maxBuyUcPerWh: Int32Array.from(at<number[]>(13)),
-    flows: at<CodecValue[]>(14).map(decodeFlow),
-    tradedWh: at(15),
-    inflowWh: at(16),
-    outflowWh: at(17),
-    retailerBoughtWh: at(18),
-    retailerSoldWh: at(19),
-    retailerUc: money(20),
-    neighboursUc: money(21),
-    gridOperatorUc: money(22),
-    treasuryUc: money(23),
-    refusedReadings: at(24),
-    reportHash: at(25),
-    readingsRoot: at(26),
-    receiptsRoot: at(27),
-    bills: at<Uint8Array[]>(28).map(decodeBill),
-    forward: decodeForward(at(29)),
+    importWh: column(9, quality.length),
+    exportWh: column(10, quality.length),
+    quality,
+    minSellUcPerWh: Int32Array.from(column(13, members)),
+    maxBuyUcPerWh: Int32Array.from(column(14, members)),
+    flows: at<CodecValue[]>(15).map(decodeFlow),
+    tradedWh: at(16),
+    inflowWh: at(17),
+    outflowWh: at(18),
+    retailerBoughtWh: at(19),
+    retailerSoldWh: at(20),
+    retailerUc: money(21),
+    neighboursUc: money(22),
+    gridOperatorUc: money(23),
+    treasuryUc: money(24),
+    refusedReadings: at(25),
+    reportHash: at(26),
+    readingsRoot: at(27),
+    receiptsRoot: at(28),
+    bills: readers.bills(at<Uint8Array>(29)),
+    forward: decodeForward(at(30)),
   };
+}
+
+function numbersOf(
+  bytes: Uint8Array,
+  { what, count }: { readonly what: string; readonly count: number },
+  read: typeof readColumn,
+): Float64Array {
+  const column = read(bytes, 0, { what, count, kind: "number" });
+  if (column.bytes.length === bytes.length) return columnNumbers(column);
+  throw new GridError("bytes_malformed", `not a slot record: ${what}: trailing bytes`, {
+    what,
+    offset: column.bytes.length,
+  });
 }

@@ -4,12 +4,17 @@
  * calls its region's market at `marketAddress`; fees are rules of the law, so gas costs nothing.
  */
 import { keccak256 } from "../crypto/hash.ts";
-import { recoverAddress, secp256k1Address, signSecp256k1 } from "../crypto/secp256k1.ts";
+import {
+  type RecoverableDigest,
+  recoverAddress,
+  secp256k1Address,
+  signSecp256k1,
+} from "../crypto/secp256k1.ts";
 import { bytesEqual, concatBytes, uintBytes, utf8 } from "../primitives/bytes.ts";
 import { GridError } from "../primitives/errors.ts";
 import { PRICE_UC_PER_WH_MAX } from "../primitives/limits.ts";
 import { abiInt64, callSelector, isCall, readAbiInt64 } from "./abi.ts";
-import { decodeRlp, encodeRlp, type RlpValue } from "./rlp.ts";
+import { decodeRlp, encodeRlp, type RlpValue, rlpListPrefix } from "./rlp.ts";
 
 export const MEMBER_TRANSACTION_TYPE = 0x02;
 
@@ -21,18 +26,19 @@ export type MemberTransaction = {
   readonly data: Uint8Array;
 };
 export type SignedMemberTransaction = MemberTransaction & {
-  readonly hash: Uint8Array; // 32 B keccak of the whole envelope
   readonly sender: Uint8Array | null; // 20 B; null where the signature recovers no key
 };
 
+const MARKET_PREFIX = concatBytes([new Uint8Array(14), utf8("lane")]);
+
 /** 14 zero bytes, "lane", region index as 2 big-endian bytes. */
 export function marketAddress(regionIndex: number): Uint8Array {
-  return concatBytes([new Uint8Array(14), utf8("lane"), uintBytes(regionIndex, 2)]);
+  return concatBytes([MARKET_PREFIX, uintBytes(regionIndex, 2)]);
 }
 
 /** The region whose market lives at `address`, or null. */
 export function regionOfMarket(address: Uint8Array): number | null {
-  if (!bytesEqual(address.subarray(0, 18), marketAddress(0).subarray(0, 18))) return null;
+  if (!bytesEqual(address.subarray(0, 18), MARKET_PREFIX)) return null;
   return address[18]! * 256 + address[19]!;
 }
 
@@ -99,16 +105,28 @@ function unsignedBody(transaction: MemberTransaction): RlpValue[] {
   ];
 }
 
+/** Fields that are signed: all but the signature's three. */
+const SIGNED_FIELDS = 9;
+
 function envelope(body: RlpValue): Uint8Array {
-  return concatBytes([Uint8Array.of(MEMBER_TRANSACTION_TYPE), encodeRlp(body)]);
+  return typed(encodeRlp(body));
+}
+
+function typed(body: Uint8Array): Uint8Array {
+  return concatBytes([Uint8Array.of(MEMBER_TRANSACTION_TYPE), body]);
 }
 
 /**
  * Reads a type-2 envelope and recovers its sender.
  *
+ * @param recover - what recovers the address from the signature; a cache may answer first
  * @throws GridError bytes_malformed naming the field
  */
-export function decodeMemberTransaction(bytes: Uint8Array): SignedMemberTransaction {
+export function decodeMemberTransaction(
+  bytes: Uint8Array,
+  recover: (signed: () => RecoverableDigest) => Uint8Array | null = (signed) =>
+    recoverAddress(signed()),
+): SignedMemberTransaction {
   if (bytes[0] !== MEMBER_TRANSACTION_TYPE) return fail("type");
   const fields = decodeRlp(bytes.subarray(1));
   if (fields instanceof Uint8Array || fields.length !== 12) return fail("fields");
@@ -120,7 +138,6 @@ export function decodeMemberTransaction(bytes: Uint8Array): SignedMemberTransact
   if (!(to instanceof Uint8Array) || to.length !== 20) return fail("to");
   if (!(data instanceof Uint8Array)) return fail("data");
   if (!(value instanceof Uint8Array) || value.length !== 0) return fail("value");
-  const digest = keccak256(envelope(fields.slice(0, 9)));
   const yParity = integer(fields[9], "yParity");
   if (yParity !== 0 && yParity !== 1) return fail("yParity");
   const [r, s] = [word(fields[10], "r"), word(fields[11], "s")];
@@ -129,9 +146,16 @@ export function decodeMemberTransaction(bytes: Uint8Array): SignedMemberTransact
     nonce: integer(nonce, "nonce"),
     to,
     data,
-    hash: keccak256(bytes),
-    sender: recoverAddress({ digest, r, s, yParity }),
+    sender: recover(() => {
+      const body = rlpListPrefix(bytes.subarray(1), SIGNED_FIELDS);
+      return { digest: keccak256(typed(body)), r, s, yParity };
+    }),
   };
+}
+
+/** What wallets call a transaction's hash: 32 B, keccak of the whole envelope. */
+export function memberTransactionHash(bytes: Uint8Array): Uint8Array {
+  return keccak256(bytes);
 }
 
 function shortest(value: number): Uint8Array {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openSealedLevel } from "../../services/ordering/embedded/sealed-level.ts";
 import { PROOF_FILE_BYTES_MAX } from "../../services/primitives/limits.ts";
+import { tableOfBills } from "../../services/wire/bill-table.ts";
 import { decodeSlotRecord, encodeSlotRecord } from "../../services/wire/slot-record.ts";
 import { gridlane, inTemporaryDirectory, run } from "../support/command.ts";
 
@@ -38,7 +39,8 @@ async function plantLie(village: string): Promise<string> {
   const range = { gte: "a/slot/", lt: "a/slot0", order: "rising", limit: 1 } as const;
   const [first] = await level.range(range);
   const record = decodeSlotRecord(first!.value);
-  const bills = record.bills.map((bill, i) => (i === 0 ? { ...bill, exportWh: 77_777 } : bill));
+  const [lie, ...rest] = record.bills;
+  const bills = tableOfBills([{ ...lie!, exportWh: 77_777 }, ...rest]);
   await level.write([{ key: first!.key, value: encodeSlotRecord({ ...record, bills }) }]);
   await level.close();
   return first!.key.slice(2);

@@ -3,7 +3,8 @@
 import { signEd25519 } from "../../services/crypto/ed25519.ts";
 import { toHex } from "../../services/primitives/bytes.ts";
 import { decode } from "../../services/primitives/codec.ts";
-import { billRoot, encodeBill } from "../../services/wire/bill.ts";
+import { billRoot } from "../../services/wire/bill.ts";
+import { tableOfBills } from "../../services/wire/bill-table.ts";
 import { genesisHash, oracleConfigDigest, oracleQuorum } from "../../services/wire/genesis.ts";
 import { encodeHeader, headerHash, headerSignedBytes } from "../../services/wire/header.ts";
 import {
@@ -21,8 +22,8 @@ import {
   reportStatement,
 } from "../../services/wire/report.ts";
 import {
-  decodeMemberTransaction,
   memberAddress,
+  memberTransactionHash,
   signMemberTransaction,
 } from "../../services/wire/transaction.ts";
 import * as samples from "../services/wire/samples.ts";
@@ -90,7 +91,7 @@ function transactionVector() {
   const transaction = samples.sampleTransaction();
   const secretKey = samples.memberSecretKey;
   const bytes = signMemberTransaction({ transaction, secretKey });
-  const { hash } = decodeMemberTransaction(bytes);
+  const hash = memberTransactionHash(bytes);
   return { transaction, secretKey, sender: memberAddress(secretKey), bytes, hash };
 }
 
@@ -111,7 +112,7 @@ export function buildVectors(): Record<string, Json> {
     "reading.json": json([readingVector("ed25519"), readingVector("p256")]),
     "receipt.json": json(receiptVector()),
     "report.json": json(reportVector()),
-    "bill.json": json({ bill, bytes: encodeBill(bill), root: billRoot(bill) }),
+    "bill.json": json({ bill, table: tableOfBills([bill]).bytes, root: billRoot(bill) }),
     "header.json": json(headerVector()),
     "member-transaction.json": json(transactionVector()),
     "genesis.json": json(genesisVector()),

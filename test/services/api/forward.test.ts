@@ -92,7 +92,7 @@ test("sums: what was earned and paid comes to the bills, forward and imbalance a
   });
   // 100 of 130 Wh came from the community, before delivery.
   expect(summary(1).ratios.selfSufficiencyCommunity).toBeCloseTo(100 / 130, 12);
-  const total = record.bills.reduce((uc, bill) => uc + bill.amountUc, 0n);
+  const total = [...record.bills].reduce((uc, bill) => uc + bill.amountUc, 0n);
   expect(summary(null).amountUc).toBe(total.toString());
 });
 

@@ -73,7 +73,7 @@ test("a session sees its own order, bills and sums, and nobody else's", async ()
   const own = async (token: string) =>
     (await harness.json<SlotDetail>(`/api/v1/regions/meadow/slots/${last}`, bearer(token))).own;
   const amountOf = (memberIndex: number) =>
-    record.bills.find((bill) => bill.memberIndex === memberIndex)!.amountUc.toString();
+    [...record.bills].find((bill) => bill.memberIndex === memberIndex)!.amountUc.toString();
   expect((await own(mine))?.amountUc).toBe(amountOf(0));
   expect((await own(theirs))?.amountUc).toBe(amountOf(5));
   expect(await own(elsewhere)).toBeNull();
@@ -81,7 +81,7 @@ test("a session sees its own order, bills and sums, and nobody else's", async ()
   const bills = await harness.json<BillLine[]>("/api/v1/me/bills", bearer(mine));
   expect(new Set(bills.map(({ memberIndex }) => memberIndex))).toEqual(new Set([0]));
   // Another member's leaf is as unknown as one that does not exist.
-  const leafOf5 = record.bills.findIndex(({ memberIndex }) => memberIndex === 5);
+  const leafOf5 = [...record.bills].findIndex(({ memberIndex }) => memberIndex === 5);
   const answers = await Promise.all(
     [leafOf5, 999].map((leaf) =>
       harness.json(`/api/v1/me/bills/${last - 1}/${leaf}/proof`, {

@@ -120,7 +120,7 @@ describe("one slot by hand", () => {
   });
 
   test("bills", () => {
-    expect(east.bills).toMatchObject([
+    expect([...east.bills]).toMatchObject([
       {
         forwardSoldWh: 700,
         forwardPriceUcPerWh: 10_000,
@@ -136,7 +136,7 @@ describe("one slot by hand", () => {
         amountUc: -3_000_000n + 60_000n,
       },
     ]);
-    expect(west.bills).toMatchObject([
+    expect([...west.bills]).toMatchObject([
       {
         forwardBoughtWh: 400,
         forwardPriceUcPerWh: 25_000,
@@ -348,7 +348,7 @@ function checkBill(bill: Bill, record: SlotRecord): void {
 }
 
 function checkRecord(record: SlotRecord, fixture: MarketFixture): void {
-  const sum = (field: "amountUc") => record.bills.reduce((uc, bill) => uc + bill[field], 0n);
+  const sum = (field: "amountUc") => [...record.bills].reduce((uc, bill) => uc + bill[field], 0n);
   const institutionsUc =
     record.retailerUc + record.neighboursUc + record.gridOperatorUc + record.treasuryUc;
   expect(sum("amountUc") + institutionsUc).toBe(0n);
@@ -363,8 +363,8 @@ function checkRecord(record: SlotRecord, fixture: MarketFixture): void {
     inWh += line.to === id ? energyWh : -energyWh;
   }
   expect(soldWh + inWh).toBe(boughtWh);
-  expect(record.bills.reduce((wh, bill) => wh + bill.forwardSoldWh, 0)).toBe(soldWh);
-  expect(record.bills.reduce((wh, bill) => wh + bill.forwardBoughtWh, 0)).toBe(boughtWh);
+  expect([...record.bills].reduce((wh, bill) => wh + bill.forwardSoldWh, 0)).toBe(soldWh);
+  expect([...record.bills].reduce((wh, bill) => wh + bill.forwardBoughtWh, 0)).toBe(boughtWh);
 }
 
 /** What a line carries forward and after delivery, net of its twin, stays within its capacity. */
@@ -432,8 +432,7 @@ test("random grids: energy, money and lines conserve; exact delivery costs nothi
       checkLines(records, fixture);
       expect(records.reduce((uc, record) => uc + record.neighboursUc, 0n)).toBe(0n);
       for (const { regionIndex, memberIndex } of exact) {
-        const bills = records[regionIndex]!.bills.filter((b) => b.memberIndex === memberIndex);
-        for (const bill of bills) {
+        for (const { bill } of records[regionIndex]!.bills.ofMember(memberIndex)) {
           expect(boughtAtDeliveryWh(bill) + soldAtDeliveryWh(bill)).toBe(0);
           const wh = BigInt(bill.forwardSoldWh - bill.forwardBoughtWh);
           expect(bill.amountUc).toBe(wh * BigInt(bill.forwardPriceUcPerWh));

@@ -53,7 +53,7 @@ function provedBills(): Proved[] {
     records.push(...slotRecords);
   }
   return records.flatMap((record) =>
-    record.bills.map((bill, leafIndex) => {
+    [...record.bills].map((bill, leafIndex) => {
       const storedPath = stored.get(proofKey(record.regionIndex, record.slot))!;
       const next = header(record.height + 1, hashes.get(record.height)!);
       return { bill, proof: billProof({ record, storedPath, next, leafIndex }) };

@@ -143,7 +143,7 @@ describe("due slots", () => {
     const lanes = [0, 1, 2].map((r) => app.lane(r));
     lanes.forEach((lane, r) => {
       const own = records.filter((record) => record.regionIndex === r);
-      const bills = own.flatMap((record) => record.bills);
+      const bills = own.flatMap((record) => [...record.bills]);
       lane.memberBalanceUc.forEach((uc, m) => {
         const billed = bills.filter((bill) => bill.memberIndex === m);
         expect(uc).toBe(billed.reduce((sum, bill) => sum + bill.amountUc, 0n));
@@ -189,7 +189,7 @@ test("late energy is settled once, with the slot whose report carries it", () =>
     });
   block(fixture.slotEndS(0), report(0, []));
   const [record] = block(fixture.slotEndS(1), report(1, [{ slotIndex: 0, importWh: 70 }]));
-  expect(record!.bills.map(({ slot, kind, amountUc }) => [slot, kind, amountUc])).toEqual([
+  expect([...record!.bills].map(({ slot, kind, amountUc }) => [slot, kind, amountUc])).toEqual([
     [fixture.slotAtIndex(1), 0, -300_000n],
     [fixture.slotAtIndex(1), 0, 0n],
     [fixture.slotAtIndex(0), 1, -2_060_000n],

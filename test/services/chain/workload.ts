@@ -156,3 +156,56 @@ function randomChange(fixture: MarketFixture, prng: Prng, nonces: Map<string, nu
   };
   return fixture.limitsTransaction({ regionIndex, memberIndex, nonce, limits });
 }
+
+/** `count` regions of a few members each, most joined by lines; equal seeds, equal bytes. */
+export function manyRegions(seed: string, count: number): MarketFixture {
+  const prng = createPrng(`${seed}/regions`);
+  const id = (r: number) => `r${r}`;
+  return createMarketFixture({
+    label: seed,
+    regions: Array.from({ length: count }, (_, r) => ({
+      id: id(r),
+      mechanism: prng.below(4) === 0 ? "mid-market-rate" : "uniform-price",
+      limits: Array.from({ length: 1 + prng.below(4) }, () => ({
+        minSellUcPerWh: 8_000 + prng.below(8_000),
+        maxBuyUcPerWh: 18_000 + prng.below(12_000),
+      })),
+    })),
+    lines: Array.from({ length: count - 1 }, (_, l) => {
+      const [from, to] = prng.below(2) === 0 ? [l, l + 1] : [l + 1, prng.below(l + 1)];
+      return {
+        from: id(from),
+        to: id(to),
+        capacityWh: prng.below(900),
+        feeUcPerWh: prng.below(2_000),
+      };
+    }),
+  });
+}
+
+/** Blocks of `slots` slots over any regions: reports, orders, changes of limits, and nonsense. */
+export function blocksOfMany(fixture: MarketFixture, seed: string, slots: number): Block[] {
+  const prng = createPrng(`${seed}/blocks`);
+  const regions = fixture.genesis.regions.map((_, r) => r);
+  const nonces = regions.map(() => 0); // of each region's first member
+  return Array.from({ length: slots }, (_, slotIndex) => {
+    const transactions: Uint8Array[] = [];
+    for (const regionIndex of regions) {
+      const late = lateOf(fixture, prng, slotIndex).filter(({ meterIndex }) => {
+        return meterIndex < fixture.genesis.regions[regionIndex]!.meters.length;
+      });
+      transactions.push(randomReport(fixture, prng, { regionIndex, slotIndex }, late));
+      if (prng.below(3) > 0) continue;
+      const slot = fixture.slotAtIndex(slotIndex + 3);
+      const side = prng.below(2);
+      const limitUcPerWh = side === 0 ? 15_000 + prng.below(9_000) : 9_000 + prng.below(9_000);
+      const order = encodePlaceOrder({ slot, side, limitUcPerWh, energyWh: 1 + prng.below(900) });
+      const nonce = nonces[regionIndex]!++;
+      const call = { regionIndex, memberIndex: 0, nonce, data: order };
+      transactions.push(fixture.callTransaction(call));
+    }
+    transactions.push(Uint8Array.of(2, prng.below(256)), Uint8Array.of(0x67, prng.below(256)));
+    const timeS = (fixture.slotEndS(slotIndex) + 60) as UnixSeconds;
+    return { height: slotIndex + 1, timeS, transactions };
+  });
+}

@@ -35,7 +35,7 @@ function exportedProofs(): BillProofAnswer[] {
       ...{ transactions: [], secretKey },
     });
     return slotRecords.flatMap((record) =>
-      record.bills.map((bill, leafIndex) => {
+      [...record.bills].map((bill, leafIndex) => {
         const storedPath = stored.get(proofKey(record.regionIndex, record.slot))!;
         const proof = billProof({ record, storedPath, next, leafIndex });
         return {

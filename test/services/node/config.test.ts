@@ -41,6 +41,7 @@ test("the smallest file is a version: everything else has a default, paths are a
     mqtt: { host: "127.0.0.1", port: 1883 },
     clock: "system",
     timeZone: "Europe/Vienna",
+    lanes: { workers: "auto" },
     jobs: { dailyStatement: "10 0 * * *" },
   });
 });
@@ -57,6 +58,9 @@ test.each([
     "version: 1\ntimeZone: Europe/Atlantis\n",
     /time zone.*Europe\/Vienna/,
   ],
+  ["a thread too many", "version: 1\nlanes: { workers: 65 }\n", /lanes\.workers/],
+  ["fewer threads than none", "version: 1\nlanes: { workers: -1 }\n", /lanes\.workers/],
+  ["threads in words", "version: 1\nlanes: { workers: many }\n", /lanes\.workers/],
   ["a broker of no scheme", "version: 1\nmqtt: { url: 127.0.0.1 }\n", /mqtt/],
   ["a log level of no kind", "version: 1\nlog: { level: loud }\n", /log\.level/],
   ["no YAML", "version: [1\n", /gridlane\.yaml/],
@@ -88,4 +92,13 @@ test("an external broker by URL stands instead of host and port", () => {
   expect(read("version: 1\nmqtt: { url: 'mqtts://broker:8883' }\n").mqtt).toEqual({
     url: "mqtts://broker:8883",
   });
+});
+
+test.each([
+  ["version: 1\nlanes: { workers: 64 }\n", {}, 64],
+  ["version: 1\nlanes: { workers: 0 }\n", {}, 0],
+  ["version: 1\nlanes: { workers: 3 }\n", { GRIDLANE_LANES_WORKERS: "5" }, 5],
+  ["version: 1\nlanes: { workers: 3 }\n", { GRIDLANE_LANES_WORKERS: "auto" }, "auto"],
+])("lane workers: %j with %j", (yaml, environment, workers) => {
+  expect(read(yaml, environment as Record<string, string>).lanes.workers).toBe(workers);
 });

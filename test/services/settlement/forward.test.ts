@@ -87,7 +87,7 @@ describe("a slot, by hand", () => {
 
   test("uniform price", () => {
     const [settlement] = settleUniformPrice([region(meters, traded(500))]).settlements;
-    expect(settlement!.bills).toMatchObject([
+    expect([...settlement!.bills]).toMatchObject([
       {
         communityBoughtWh: 50,
         retailerBoughtWh: 0,
@@ -103,7 +103,7 @@ describe("a slot, by hand", () => {
     // Buyers pay 50 x 19,000 + 150 x 30,000 = 5,450,000 together: the seller is the only one. The
     // penalty of 150 x 15,000 stands on top.
     const settlement = settleMidMarket(region(meters, traded(500)));
-    expect(settlement.bills).toMatchObject([
+    expect([...settlement.bills]).toMatchObject([
       { imbalanceBoughtWh: 150, amountUc: 9_000_000n - 5_450_000n - 2_250_000n },
       { communitySoldWh: 50, amountUc: -9_000_000n + 950_000n },
     ]);

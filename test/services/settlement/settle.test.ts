@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import { INSTITUTION, sumOfAccounts } from "../../../services/ledger/accounts.ts";
 import type { Slot } from "../../../services/primitives/units.ts";
 import type { Settlement } from "../../../services/settlement/slot.ts";
-import { BILL_KIND } from "../../../services/wire/bill.ts";
+import { BILL_KIND, type Bill } from "../../../services/wire/bill.ts";
 import { RETAILER, settleMidMarket, settleUniformPrice, type TestRegion } from "./regions.ts";
 
 /** A exports 800 Wh and asks 12,000; B imports 500 and bids 28,000; C imports 600, bids 20,000. */
@@ -36,7 +36,7 @@ describe("one slot by hand", () => {
     });
     expect([...settlement!.entries.memberUc]).toEqual([16_000_000n, -10_000_000n, -15_000_000n]);
     expect(institution(settlement!, "retailer")).toBe(9_000_000n);
-    expect(settlement!.bills).toMatchObject([
+    expect([...settlement!.bills]).toMatchObject([
       { communitySoldWh: 800, retailerSoldWh: 0, amountUc: 16_000_000n },
       { communityBoughtWh: 500, retailerBoughtWh: 0, amountUc: -10_000_000n },
       { communityBoughtWh: 300, retailerBoughtWh: 300, amountUc: -15_000_000n },
@@ -48,7 +48,7 @@ describe("one slot by hand", () => {
     const settlement = settleMidMarket(WORKED);
     expect([...settlement.entries.memberUc]).toEqual([15_200_000n, -11_000_000n, -13_200_000n]);
     expect(institution(settlement, "retailer")).toBe(9_000_000n);
-    expect(settlement.bills).toMatchObject([
+    expect([...settlement.bills]).toMatchObject([
       { buyPriceUcPerWh: 22_000, sellPriceUcPerWh: 19_000, communitySoldWh: 800 },
       { communityBoughtWh: 364, retailerBoughtWh: 136 },
       { communityBoughtWh: 436, retailerBoughtWh: 164 },
@@ -75,12 +75,12 @@ describe("one slot by hand", () => {
     const { settlements, coupling } = settleUniformPrice([east, west], [line]);
     expect([...coupling.priceUcPerWh]).toEqual([10_000, 25_000]);
     const [first, second] = settlements;
-    expect(first!.bills[0]).toMatchObject({
+    expect(first!.bills.at(0)).toMatchObject({
       neighbourSoldWh: 400,
       retailerSoldWh: 600,
       amountUc: 4_000_000n + 4_800_000n,
     });
-    expect(second!.bills[0]).toMatchObject({
+    expect(second!.bills.at(0)).toMatchObject({
       neighbourBoughtWh: 400,
       retailerBoughtWh: 200,
       amountUc: -10_000_000n - 6_000_000n,
@@ -117,7 +117,7 @@ test("what passes through a region is nobody's trade there", () => {
   );
   expect([...coupling.priceUcPerWh]).toEqual([10_000, 19_000, 20_000]);
   const middle = settlements[1]!;
-  expect(middle.bills).toMatchObject([
+  expect([...middle.bills]).toMatchObject([
     { communitySoldWh: 100, neighbourSoldWh: 0, amountUc: 1_900_000n },
     { communityBoughtWh: 100, neighbourBoughtWh: 0, amountUc: -1_900_000n },
   ]);
@@ -138,7 +138,7 @@ describe("own use", () => {
     };
     const [settlement] = settleUniformPrice([region]).settlements;
     // 700 Wh find no buyer at 9,000 and go to the retailer at 8,000.
-    expect(settlement!.bills[0]).toMatchObject({
+    expect(settlement!.bills.at(0)).toMatchObject({
       communityBoughtWh: 300,
       communitySoldWh: 300,
       retailerSoldWh: 700,
@@ -157,7 +157,7 @@ describe("own use", () => {
       maxBuy: [30_000, 20_000],
     };
     const [settlement] = settleUniformPrice([region]).settlements;
-    expect(settlement!.bills).toMatchObject([
+    expect([...settlement!.bills]).toMatchObject([
       { communitySoldWh: 500, retailerSoldWh: 0 },
       { communityBoughtWh: 400, retailerBoughtWh: 0 },
       { communityBoughtWh: 100, retailerBoughtWh: 300 },
@@ -173,8 +173,8 @@ describe("own use", () => {
       maxBuy: [30_000],
     };
     const [settlement] = settleUniformPrice([region]).settlements;
-    expect(settlement!.bills[0]).toMatchObject({ communityBoughtWh: 200, amountUc: 0n });
-    expect(settlement!.bills[0]!.buyPriceUcPerWh).toBe(0);
+    expect(settlement!.bills.at(0)).toMatchObject({ communityBoughtWh: 200, amountUc: 0n });
+    expect(settlement!.bills.at(0)!.buyPriceUcPerWh).toBe(0);
   });
 });
 
@@ -190,8 +190,11 @@ describe("at the retailer's own price", () => {
       maxBuy: [30_000, 8_000],
     };
     const [settlement] = settleUniformPrice([region]).settlements;
-    expect(settlement!.bills[1]).toMatchObject({ communityBoughtWh: 300, amountUc: -2_400_000n });
-    expect(settlement!.bills[0]).toMatchObject({ communitySoldWh: 300, retailerSoldWh: 600 });
+    expect(settlement!.bills.at(1)).toMatchObject({
+      communityBoughtWh: 300,
+      amountUc: -2_400_000n,
+    });
+    expect(settlement!.bills.at(0)).toMatchObject({ communitySoldWh: 300, retailerSoldWh: 600 });
   });
 
   test("members go first on the other side too", () => {
@@ -205,7 +208,7 @@ describe("at the retailer's own price", () => {
       maxBuy: [30_000, 30_000, 30_000],
     };
     const [settlement] = settleUniformPrice([region]).settlements;
-    expect(settlement!.bills).toMatchObject([
+    expect([...settlement!.bills]).toMatchObject([
       { communitySoldWh: 250, retailerSoldWh: 50 },
       { communitySoldWh: 250, retailerSoldWh: 50 },
       { communityBoughtWh: 500, retailerBoughtWh: 0, amountUc: -15_000_000n },
@@ -218,7 +221,11 @@ describe("at the retailer's own price", () => {
     const { settlements } = settleUniformPrice([WORKED], [], one);
     expect(sumOfAccounts(settlements[0]!.entries)).toBe(0n);
     const { bills } = settlements[0]!;
-    expect(bills.map((bill) => bill.amountUc)).toEqual([12_000_000n, -7_500_000n, -9_000_000n]);
+    expect([...bills].map((bill) => bill.amountUc)).toEqual([
+      12_000_000n,
+      -7_500_000n,
+      -9_000_000n,
+    ]);
     expect(settlements[0]!.tradedWh).toBe(800);
   });
 });
@@ -235,7 +242,7 @@ test("only grid meters are billed", () => {
   };
   const settlement = settleMidMarket(region);
   expect(settlement.bills).toHaveLength(1);
-  expect(settlement.bills[0]).toMatchObject({ meterIndex: 2, amountUc: -3_000_000n });
+  expect(settlement.bills.at(0)).toMatchObject({ meterIndex: 2, amountUc: -3_000_000n });
 });
 
 test("late energy settles with the retailer alone, on a bill that names its slot", () => {
@@ -245,12 +252,12 @@ test("late energy settles with the retailer alone, on a bill that names its slot
   ];
   const [plain] = settleUniformPrice([WORKED]).settlements;
   const [settlement] = settleUniformPrice([{ ...WORKED, late }]).settlements;
-  expect(settlement!.bills.slice(0, 3)).toEqual(plain!.bills);
-  expect(settlement!.bills.slice(3)).toMatchObject([
+  expect([...settlement!.bills].slice(0, 3)).toEqual([...plain!.bills]);
+  expect([...settlement!.bills].slice(3)).toMatchObject([
     { kind: BILL_KIND.late, slot: 990, meterIndex: 0, retailerBoughtWh: 50, retailerSoldWh: 10 },
     { kind: BILL_KIND.late, slot: 991, meterIndex: 2, amountUc: 160_000n, quality: 1 },
   ]);
-  expect(settlement!.bills[3]!.amountUc).toBe(-1_500_000n + 80_000n);
+  expect(settlement!.bills.at(3)!.amountUc).toBe(-1_500_000n + 80_000n);
   expect(institution(settlement!, "retailer")).toBe(9_000_000n + 1_420_000n - 160_000n);
   expect(sumOfAccounts(settlement!.entries)).toBe(0n);
 });
@@ -259,7 +266,7 @@ test("late energy of a meter that is not billed makes no bill", () => {
   const late = [{ slot: 990 as Slot, meterIndex: 0, importWh: 50, exportWh: 0, quality: 0 }];
   const meters = [{ member: 0, importWh: 0, exportWh: 0, role: "production" as const }];
   const settlement = settleMidMarket({ meters, minSell: [0], maxBuy: [0], late });
-  expect(settlement.bills).toEqual([]);
+  expect([...settlement.bills]).toEqual([]);
 });
 
 const energy = fc.oneof(fc.constant(0), fc.nat(20), fc.nat(3000));
@@ -297,8 +304,8 @@ function expectConserved(settlement: Settlement, of: TestRegion) {
   expect(sumOfAccounts(settlement.entries)).toBe(0n);
   const metered = (key: "importWh" | "exportWh") =>
     of.meters.reduce((wh, meter) => wh + meter[key], 0);
-  const billed = (pick: (bill: Settlement["bills"][number]) => number) =>
-    settlement.bills.reduce((wh, bill) => wh + pick(bill), 0);
+  const billed = (pick: (bill: Bill) => number) =>
+    [...settlement.bills].reduce((wh, bill) => wh + pick(bill), 0);
   expect(billed((bill) => bill.importWh)).toBe(metered("importWh"));
   expect(billed((bill) => bill.exportWh)).toBe(metered("exportWh"));
   expect(billed((bill) => bill.communitySoldWh)).toBe(billed((bill) => bill.communityBoughtWh));

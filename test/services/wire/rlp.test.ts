@@ -9,7 +9,7 @@ import { expect, test } from "vitest";
 import { fromHex, toHex, uintBytes, utf8 } from "../../../services/primitives/bytes.ts";
 import { GridError } from "../../../services/primitives/errors.ts";
 import { CODEC_DEPTH_MAX } from "../../../services/primitives/limits.ts";
-import { decodeRlp, encodeRlp, type RlpValue } from "../../../services/wire/rlp.ts";
+import { decodeRlp, encodeRlp, type RlpValue, rlpListPrefix } from "../../../services/wire/rlp.ts";
 
 const DIRECTORY = "../shared/data/ethereum-tests/RLPTests";
 type Json = string | number | readonly Json[];
@@ -95,4 +95,16 @@ test.each([55, 56, 255, 256, 65_535, 65_536])("lengths around %i bytes", (length
   const bytes = new Uint8Array(length).fill(200);
   expect(decodeRlp(encodeRlp(bytes))).toEqual(bytes);
   expect(decodeRlp(encodeRlp([bytes]))).toEqual([bytes]);
+});
+
+test("the first items of a list, without encoding them again", () => {
+  const anyItem = fc.letrec<{ value: RlpValue }>((tie) => ({
+    value: fc.oneof({ maxDepth: 2 }, fc.uint8Array({ maxLength: 70 }), fc.array(tie("value"))),
+  })).value;
+  fc.assert(
+    fc.property(fc.array(anyItem, { maxLength: 12 }), fc.nat(12), (items, count) => {
+      const taken = items.slice(0, count);
+      expect(rlpListPrefix(encodeRlp(items), taken.length)).toEqual(encodeRlp(taken));
+    }),
+  );
 });

@@ -114,7 +114,7 @@ test("history reads back as it was announced, newest first, within range and lim
 test("every bill verifies against the sequencer's key; none does as another", async () => {
   const sequencerPublicKey = fromHex(genesis.sequencerPublicKey);
   for (const { regionIndex, slot, bills } of announced) {
-    for (const [leafIndex, bill] of bills.entries()) {
+    for (const [leafIndex, bill] of [...bills].entries()) {
       const proof = (await chain.reader.billProof({ regionIndex, slot, leafIndex }))!;
       expect(verifyBillProof({ bill, proof, sequencerPublicKey })).toBeNull();
       const forged = { ...bill, importWh: bill.importWh + 1 };

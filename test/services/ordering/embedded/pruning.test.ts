@@ -157,7 +157,7 @@ async function expectAllProvable({ chain }: Node): Promise<void> {
   for (const record of announced) {
     const { regionIndex, slot, bills } = record;
     expect(await chain.reader.slotRecord(regionIndex, slot)).toEqual(record);
-    for (const [leafIndex, bill] of bills.entries()) {
+    for (const [leafIndex, bill] of [...bills].entries()) {
       const proof = (await chain.reader.billProof({ regionIndex, slot, leafIndex }))!;
       expect(verifyBillProof({ bill, proof, sequencerPublicKey })).toBeNull();
     }
@@ -388,7 +388,7 @@ describe("a chain that begins with a snapshot", () => {
     }
     const { regionIndex, slot, bills } = announced.at(-1)!;
     const proof = (await node.chain.reader.billProof({ regionIndex, slot, leafIndex: 0 }))!;
-    expect(verifyBillProof({ bill: bills[0]!, proof, sequencerPublicKey })).toBeNull();
+    expect(verifyBillProof({ bill: [...bills][0]!, proof, sequencerPublicKey })).toBeNull();
     for (const each of [node, twin]) await each.stop();
   });
 
