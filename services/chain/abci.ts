@@ -14,15 +14,15 @@
  * 7. A block without transactions MUST leave the app hash unchanged unless its time makes
  *    something due.
  *
- * Requirements of snapshots (`SnapshotPower`), by which a node joins without the blocks of the past:
+ * Requirements of snapshots (`SnapshotPower`), by which a node joins without all blocks:
  * 8. A snapshot of a height MUST be the same bytes on every node, whatever its history.
  * 9. `listSnapshots` MUST name only snapshots that are whole, newest first, SNAPSHOTS_LISTED_MAX at
  *    most. `loadSnapshotChunk` MUST answer nothing rather than other bytes.
  * 10. `offerSnapshot` comes before block 1 only, with or without `initChain` before it; ordering
- *    MUST have verified the app hash, and nothing else of the snapshot is trusted. Each offer starts
- *    over: what was applied of the one before is forgotten.
+ *    MUST have verified the app hash, and nothing else of the snapshot is trusted. Each offer
+ *    starts over: what was applied of the one before is forgotten.
  * 11. `applySnapshotChunk` MUST verify each chunk before it is believed and name the one that is
- *    bad, in bounded time and memory for any bytes. Chunks may come in any order and more than once.
+ *    bad, in bounded time and memory for any bytes. Chunks may come in any order, and twice.
  * 12. Until the last chunk is applied `info` MUST answer as if nothing had been offered; after it
  *    `info` MUST report the snapshot's height and the app hash that was trusted.
  * 13. Ordering MUST make the changes of all accepted chunks durable, and MUST NOT start an

@@ -55,7 +55,7 @@ export async function compareEnd(
   }
   // Whole records on both sides: when one was written as a change is each node's own affair.
   const computedRecords = wholeRecords(replayed.records);
-  const records = wholeOrRefuse(block, stored.records, replayed);
+  const records = wholeOrRefuse(genesis, block, stored.records, replayed);
   // The head says what the others come to: the record that is at fault is named before it.
   const keys = new Set([
     ...computedRecords.keys(),
@@ -71,11 +71,12 @@ export async function compareEnd(
   }
 }
 
-/** A change that does not fit its record is a finding; so is one that somebody made up. */
+/** A record whose changes do not fit it is a finding: named by its field where it shows one. */
 function wholeOrRefuse(
+  genesis: Genesis,
   block: number,
   records: ReadonlyMap<string, Uint8Array>,
-  { regionOf }: Replayed,
+  replayed: Replayed,
 ) {
   try {
     return wholeRecords(records);
@@ -83,9 +84,13 @@ function wholeOrRefuse(
     if (!(failure instanceof GridError)) throw failure;
     const { what } = failure.facts as { readonly what: string };
     const record = failure.code === "database_corrupt" ? what : "change";
-    const at = { block, region: regionOf(changeOf(record)?.key ?? record), record };
+    const key = changeOf(record)?.key ?? record;
+    const at = { block, region: replayed.regionOf(key) };
+    const stored = records.get(key) ?? null;
+    const computed = replayed.records.get(key) ?? null;
+    refuse({ ...at, record: key }, boundedDifference(genesis, { key, stored, computed }));
     const difference = { field: "(whole record)", stored: failure.message };
-    throw new Diverged({ ...at, ...difference, computed: "a change of the record before it" });
+    throw new Diverged({ ...at, record, ...difference, computed: "a change that fits" });
   }
 }
 

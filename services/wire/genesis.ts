@@ -210,8 +210,13 @@ export function forwardLaw(genesis: {
 
 /** SHA-256 of the canonical JSON: keys sorted, no white space. Integers and text only, so exact. */
 export function genesisHash(genesis: Genesis): Uint8Array {
-  return sha256(utf8(canonicalJson(genesis)));
+  const known = hashes.get(genesis) ?? sha256(utf8(canonicalJson(genesis)));
+  hashes.set(genesis, known);
+  return known.slice();
 }
+
+/** A genesis never changes, and that of a million meters takes seconds to write out. */
+const hashes = new WeakMap<Genesis, Uint8Array>();
 
 function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;

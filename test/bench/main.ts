@@ -8,6 +8,7 @@ import { benchBroker } from "./broker.ts";
 import { benchChain } from "./chain.ts";
 import { benchMarket } from "./market.ts";
 import { benchOracle } from "./oracle.ts";
+import { benchRestart } from "./restart.ts";
 
 const BENCHES: ReadonlyMap<string, () => Promise<object>> = new Map([
   ["market", benchMarket],
@@ -15,6 +16,7 @@ const BENCHES: ReadonlyMap<string, () => Promise<object>> = new Map([
   ["broker", benchBroker],
   ["oracle", benchOracle],
   ["audit", benchAudit],
+  ["restart", () => benchRestart()],
 ]);
 
 const name = process.argv[2];

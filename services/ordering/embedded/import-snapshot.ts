@@ -4,7 +4,7 @@
  * from whoever has them, each verified before it is stored and executed as any other.
  *
  * Safe to cut anywhere: until the last record of the snapshot is in, the store bears a mark and
- * opens for nothing but the same import, which starts over; after that it is a chain like any other.
+ * opens for nothing but the same import, which starts over; after that it is any other chain.
  */
 import type { Snapshot } from "../../chain/abci.ts";
 import type { StoredBlock } from "../../chain/access.ts";

@@ -80,7 +80,7 @@ function untilKept({ snapshots }: { snapshots: Snapshots }, slots: number) {
 }
 
 describe("taking", () => {
-  test("every so many slots, the newest are kept, and each is the state of its height", async () => {
+  test("every so many slots, the newest kept, each the state of its height", async () => {
     const data = temporaryDirectory();
     const node = await openNode(data);
     for (const block of traffic) {
@@ -228,7 +228,7 @@ describe("how far back blocks are kept", () => {
     await node.stop();
   });
 
-  test("by age: the first block that is not older, found by headers over several blocks", async () => {
+  test("by age: the first block that is not older, found over several blocks", async () => {
     const node = await openNode(temporaryDirectory(), { keep: 1 });
     await node.drive(traffic);
     await untilKept(node, 7);
