@@ -1,7 +1,7 @@
 /**
  * The chain as it is stored, for auditors alone: bytes page by page, read only. Blocks hold each
- * meter's energy, so no session opens these routes, not even a member's own; the right is a token of
- * its own kind (`auditors.ts`).
+ * meter's energy, so no session opens these routes, not even a member's own; the right is a token
+ * of its own kind (`auditors.ts`).
  */
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import {

@@ -3,8 +3,8 @@
  * holds every meter's energy of every slot, and nothing else: it acts as nobody, opens no session,
  * and no session opens what it opens.
  *
- * Safe because a token is 256 random bits, kept as its SHA-256 only, expires, and can be taken back;
- * what one auditor asks in a window of time is bounded, and what all of them ask at once.
+ * Safe because a token is 256 random bits, kept as its SHA-256 only, expires, and can be taken
+ * back; what one auditor asks in a window of time is bounded, and what all of them ask at once.
  */
 import { toHex } from "../primitives/bytes.ts";
 import type { Clock } from "../primitives/clock.ts";
@@ -45,7 +45,7 @@ export function createAuditors({
   /** Unpredictable bytes. */
   random: (length: number) => Uint8Array;
 }): Auditors {
-  const counts = new Map<string, number>(); // requests in this window, by hash: AUDITORS_MAX at most
+  const counts = new Map<string, number>(); // requests in this window, by hash of the token
   let window = -1;
   let atOnce = 0;
   const admit = (hash: string) => {

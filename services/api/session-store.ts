@@ -1,7 +1,7 @@
 /**
  * Where pairing codes, sessions and auditors' tokens are kept: by the SHA-256 of the secret, never
- * the secret, so a copy of the database opens nothing. The kinds stand apart: a token of one kind is
- * not found as another.
+ * the secret, so a copy of the database opens nothing. The kinds stand apart: a token of one kind
+ * is not found as another.
  */
 import { decode, encode } from "../primitives/codec.ts";
 import { GridError } from "../primitives/errors.ts";

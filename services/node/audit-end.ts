@@ -96,7 +96,7 @@ function wholeOrRefuse({
     refuse({ block, region, record: key }, boundedDifference(genesis, { key, ...base }));
     const at = { block, region, record };
     const difference = { field: "(whole record)", stored: failure.message };
-    throw new Diverged({ ...at, ...difference, computed: "a change of the record before it" });
+    throw new Diverged({ ...at, record, ...difference, computed: "a change that fits" });
   }
 }
 

@@ -3,7 +3,8 @@
  * the source holds, in the order in which the replay made them, a page at a time and behind the
  * replay, so that neither waits for the other.
  *
- * Safe because a difference is never overtaken: whoever ends an audit settles first what waits here.
+ * Safe because a difference is never overtaken: whoever ends an audit settles what waits here
+ * first.
  */
 import type { StoreChange } from "../chain/abci.ts";
 import type { AuditSource } from "../chain/audit-source.ts";

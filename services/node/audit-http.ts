@@ -1,5 +1,5 @@
 /**
- * Somebody else's running node as an auditor reads it: the pages of `api/audit-routes.ts` over HTTP.
+ * Somebody else's running node as an auditor reads it: the pages of `api/audit-routes.ts`.
  *
  * Safe because nothing that comes in is believed or unbounded: an answer is read up to
  * AUDIT_ANSWER_BYTES_MAX and no longer than its time, a page is decoded strictly, and holds at most

@@ -1,6 +1,6 @@
 /**
- * One audit: the replay of a source's blocks on a state of its own, and the comparison of everything
- * that the source holds with the outcome. Knows its source by `AuditSource` alone.
+ * One audit: the replay of a source's blocks on a state of its own, and the comparison of all that
+ * the source holds with the outcome. Knows its source by `AuditSource` alone.
  */
 import type { Application, StoreChange } from "../chain/abci.ts";
 import { createApplication } from "../chain/application.ts";

@@ -47,7 +47,7 @@ export function snapshotStart(request: {
 }): AuditStart {
   const { genesis, directory, trustedHash: appHash } = request;
   const rules = createRules(genesis);
-  const kept = readSnapshot(directory);
+  const kept = readOrSay(directory);
   const { snapshot } = kept;
   const { height } = snapshot;
   const invalid = (why: string) =>
@@ -77,6 +77,16 @@ export function snapshotStart(request: {
       return place.slot < rules.firstSlot + (cleared[place.regionIndex] ?? 0);
     },
   };
+}
+
+function readOrSay(directory: string) {
+  try {
+    return readSnapshot(directory);
+  } catch (failure) {
+    if (!(failure instanceof GridError) || failure.code !== "snapshot_invalid") throw failure;
+    const facts = failure.facts as GridError<"snapshot_invalid">["facts"];
+    throw new GridError("snapshot_invalid", `${directory}: ${failure.message}`, facts);
+  }
 }
 
 /** Families that are numbered by height: what they hold up to the start is older than it. */

@@ -9,8 +9,8 @@
  *   price     inside its interval, and in the middle where both ends are bounded
  *
  * Together they prove the greatest welfare for what was offered. Not verified here, because records
- * do not hold it: how the margin was shared among equal limits, that the interval is the widest, and
- * which of several equally good ways the energy took. The replay asserts those.
+ * do not hold it: how the margin was shared among equal limits, that the interval is the widest,
+ * and which of several equally good ways the energy took. The replay asserts those.
  */
 import type { Difference } from "../chain/record-difference.ts";
 import type { Rules } from "../chain/rules.ts";

@@ -6,13 +6,12 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Broker } from "../broker/broker.ts";
 import type { ChainReader, ChainWriter } from "../chain/access.ts";
-import { createApplication, type MarketApplication } from "../chain/application.ts";
 import { type LaneExecutor, sequentialExecutor } from "../chain/lane-executor.ts";
 import { blsSecretKey } from "../crypto/bls.ts";
 import { type Oracle, type OracleOptions, startOracle } from "../oracle/oracle.ts";
 import { type OracleStore, openOracleStore } from "../oracle/store.ts";
-import { type BlockStore, openBlockStore } from "../ordering/embedded/block-store.ts";
-import { type EmbeddedChain, startEmbeddedChain } from "../ordering/embedded/chain.ts";
+import { openBlockStore } from "../ordering/embedded/block-store.ts";
+import type { EmbeddedChain } from "../ordering/embedded/chain.ts";
 import { toHex } from "../primitives/bytes.ts";
 import { type Clock, ManualClock } from "../primitives/clock.ts";
 import { READING_FUTURE_S_MAX } from "../primitives/limits.ts";
@@ -28,12 +27,11 @@ import type { NodeKeys } from "./keys.ts";
 import { createLaneWorkers, laneWorkerCount } from "./lane-workers.ts";
 import { Ending, Stack } from "./lifecycle.ts";
 import { type Log, type OpenLog, openLog, pruneLogs } from "./log.ts";
+import { openChain, openSnapshots } from "./open-chain.ts";
 import { type Schedule, startSchedule } from "./schedule.ts";
-import { Snapshots } from "./snapshots.ts";
 
 /** How often the oracle looks whether a slot's cut-off has come, real milliseconds. */
 const TICK_MS = 250;
-const DAY_S = 86_400;
 
 export type NodeOptions = {
   readonly config: NodeConfig; // paths absolute
@@ -92,11 +90,10 @@ async function start(options: NodeOptions, stack: Stack): Promise<RunningNode> {
   stack.push(() => oracleStore.close());
 
   const { clock, speed, driven } = chooseClock(options, log);
+  const snapshots = openSnapshots({ config, genesis, log });
   const executor = openLanes(options, log, stack);
-  const snapshots = openSnapshots(options, log);
-  const { chain, follow } = await openChain({
-    ...{ genesis, blockStore, keys, clock, executor, snapshots },
-  });
+  const opening = { genesis, blockStore, keys, clock, executor, snapshots };
+  const { chain, follow } = await openChain(opening);
   stack.push(() => chain.stop());
   stack.push(follow());
   const stopWatching = watchLanes(chain.reader, log);
@@ -182,48 +179,6 @@ function openLanes({ config, genesis }: NodeOptions, log: Log, stack: Stack): La
   stack.push(() => lanes.stop());
   log.info({ workers }, "lane workers started");
   return lanes;
-}
-
-function openSnapshots({ config, genesis }: NodeOptions, log: Log): Snapshots {
-  const { keep, everySlots = Math.ceil(DAY_S / genesis.slotS) } = config.snapshots;
-  const directory = join(config.data, "snapshots");
-  return new Snapshots({ directory, everySlots, keep, retain: config.retain, log });
-}
-
-async function openChain({
-  genesis,
-  blockStore: store,
-  keys,
-  clock,
-  executor,
-  snapshots,
-}: {
-  genesis: Genesis;
-  blockStore: BlockStore;
-  keys: NodeKeys;
-  clock: Clock;
-  executor: LaneExecutor;
-  snapshots: Snapshots;
-}): Promise<{ readonly chain: EmbeddedChain; follow(): () => Promise<void> }> {
-  let application!: MarketApplication;
-  const retainHeight = () => snapshots.retainHeight(application.head().height);
-  const { source } = snapshots;
-  const chain = await startEmbeddedChain({
-    genesis,
-    createApplication: (stored) => {
-      const parts = { genesis, stored, executor, snapshots: source, retainHeight };
-      application = createApplication(parts);
-      return application;
-    },
-    store,
-    sequencerSecretKey: keys.sequencer,
-    clock,
-    snapshots: source,
-  });
-  const timeOf = async (height: number) => (await store.signedHeader(height))?.header.timeS ?? null;
-  const { reader } = chain;
-  const firstHeight = store.firstHeader;
-  return { chain, follow: () => snapshots.follow({ reader, application, timeOf, firstHeight }) };
 }
 
 async function openOracle({

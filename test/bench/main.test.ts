@@ -8,6 +8,6 @@ test.each([[], ["nothing"], ["market", "twice"]])(
     const args = ["--import", "tsx", "test/bench/main.ts", ...names];
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
-    expect(stderr).toContain("npm run bench -- market | chain | broker | oracle | restart | audit");
+    expect(stderr).toContain("npm run bench -- market | chain | broker | oracle | audit | restart");
   },
 );

@@ -15,8 +15,8 @@ const BENCHES: ReadonlyMap<string, () => Promise<object>> = new Map([
   ["chain", benchChain],
   ["broker", benchBroker],
   ["oracle", benchOracle],
-  ["restart", () => benchRestart()],
   ["audit", benchAudit],
+  ["restart", () => benchRestart()],
 ]);
 
 const name = process.argv[2];

@@ -2,7 +2,8 @@
  * A golden log: genesis and every block of a small chain as one file, with what each block came to.
  * Frozen with a release, it must replay to the same bytes on every later one.
  *
- *   [form, genesis as JSON, [signed header, body, app hash, codes, [[region, slot, receipts root]]]]
+ *   [form, genesis as JSON, blocks]
+ *   block = [signed header, body, app hash, codes, [[region, slot, receipts root]]]
  */
 
 import type { StoredBlock } from "../../services/chain/access.ts";

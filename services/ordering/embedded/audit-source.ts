@@ -1,6 +1,6 @@
 /**
- * A block store as an auditor reads it, of a stopped node or of a running one: stored bytes, page by
- * page. Writes nothing; a running node's blocks go on meanwhile.
+ * A block store as an auditor reads it, of a stopped node or of a running one: stored bytes, page
+ * by page. Writes nothing; a running node's blocks go on meanwhile.
  */
 import type { AuditSource } from "../../chain/audit-source.ts";
 import { STATE_KEYS } from "../../chain/store-keys.ts";

@@ -355,9 +355,17 @@ test("a lie in the state", async () => {
       change: (value) => flip(value as Uint8Array, 32),
     }),
   );
-  // A record that was not written whole any more: the change that stands on it does not fit.
+  // Not the last version of the record, and changes stand on it: still its field is named.
   expect(beneath.divergence).toMatchObject({
-    ...{ ...end, region: "south", record: changeKey(laneKey(2), 1), field: "(whole record)" },
+    ...{ ...end, region: "south", record: laneKey(2), field: "memberUc[0]" },
+  });
+  const change = changeKey(laneKey(2), 1);
+  const torn = await auditLie(async (level) => {
+    const value = sealRecord(change, [new Uint8Array(32), []]);
+    await level.write([{ key: applicationKey(change), value }]);
+  });
+  expect(torn.divergence).toMatchObject({
+    ...{ ...end, region: "south", record: change, field: "(whole record)" },
   });
   const nonce = await auditLie((level) =>
     rewriteState(level, admissionKey(0), (value) => [7n as never, ...(value as []).slice(1)]),

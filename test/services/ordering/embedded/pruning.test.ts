@@ -388,7 +388,7 @@ describe("a chain that begins with a snapshot", () => {
     }
     const { regionIndex, slot, bills } = announced.at(-1)!;
     const proof = (await node.chain.reader.billProof({ regionIndex, slot, leafIndex: 0 }))!;
-    expect(verifyBillProof({ bill: bills.at(0)!, proof, sequencerPublicKey })).toBeNull();
+    expect(verifyBillProof({ bill: [...bills][0]!, proof, sequencerPublicKey })).toBeNull();
     for (const each of [node, twin]) await each.stop();
   });
 
