@@ -7,12 +7,17 @@
 import { createApplication, type MarketApplication } from "../../services/chain/application.ts";
 import { signBlock } from "../../services/ordering/embedded/block.ts";
 import { concatBytes, fromHex } from "../../services/primitives/bytes.ts";
-import { FORWARD_ORDERS_PER_MEMBER_MAX } from "../../services/primitives/limits.ts";
+import {
+  FORWARD_ORDERS_PER_MEMBER_MAX,
+  MESSAGES_PER_PAIR_MAX,
+  PAYMENT_UC_MAX,
+} from "../../services/primitives/limits.ts";
 import { createPrng } from "../../services/primitives/prng.ts";
-import type { Slot, UnixSeconds } from "../../services/primitives/units.ts";
+import type { MicroCents, Slot, UnixSeconds } from "../../services/primitives/units.ts";
 import { encodeCancelOrder, encodePlaceOrder } from "../../services/wire/forward-order.ts";
 import { CHAIN_VERSION } from "../../services/wire/genesis.ts";
 import { headerHash } from "../../services/wire/header.ts";
+import { encodePay } from "../../services/wire/payment.ts";
 import {
   encodeSetLimits,
   type MemberTransaction,
@@ -20,7 +25,7 @@ import {
   signMemberTransaction,
 } from "../../services/wire/transaction.ts";
 import { randomBlocks, randomReport, threeRegions } from "../services/chain/workload.ts";
-import type { MarketFixture } from "../support/market-fixture.ts";
+import type { FixtureCommitteeOrder, MarketFixture } from "../support/market-fixture.ts";
 import type { GoldenBlock, GoldenLog } from "./golden-log.ts";
 
 const SEED = "golden log 5";
@@ -98,6 +103,38 @@ function refusals(chain: GoldenChain, at: number): Uint8Array[] {
     chain.report(2, at, { late: late(fixture.slotAtIndex(at)) }),
     chain.report(2, at, { late: late(fixture.slotAtIndex(at - 1)) }),
     chain.report(2, at + 1), // before its end
+    ...payments(chain),
+    ...committeeOrders(fixture),
+  ];
+}
+
+/** Of a member who only ever sells: more than two regions may have in flight, then what is refused. */
+function payments(chain: GoldenChain): Uint8Array[] {
+  const [payer, payee] = [chain.addressOf(0, 3), chain.addressOf(1, 3)];
+  const pay = (to: Uint8Array, amountUc: bigint) => ({
+    data: encodePay({ to, amountUc: amountUc as MicroCents }),
+  });
+  return [
+    ...Array.from({ length: MESSAGES_PER_PAIR_MAX + 1 }, () => chain.spend(0, 3, pay(payee, 1n))),
+    chain.call(1, 3, pay(payer, 0n)),
+    chain.call(1, 3, pay(new Uint8Array(20), 1n)),
+    chain.call(1, 3, pay(payer, PAYMENT_UC_MAX)),
+  ];
+}
+
+/** One that schedules a version for a height that this log never reaches; the others are refused. */
+function committeeOrders(fixture: MarketFixture): Uint8Array[] {
+  const upgrade = { kind: "upgrade", version: 2, height: 1_000_000 } as const;
+  const order = (change: Partial<FixtureCommitteeOrder>) =>
+    fixture.committeeTransaction({ act: upgrade, sequence: 2, ...change });
+  return [
+    order({ sequence: 1 }),
+    order({ sequence: 1 }),
+    order({ sequence: 3 }),
+    order({ configDigest: new Uint8Array(32) }),
+    order({ act: { kind: "release", regionIndex: 0 } }),
+    order({ act: { ...upgrade, height: 20 } }),
+    order({ signers: [0] }),
   ];
 }
 
@@ -152,9 +189,8 @@ class GoldenChain {
 
   /** A member's transaction with the next nonce, which it does not use up. */
   call(regionIndex: number, memberIndex: number, fields: Partial<MemberTransaction>): Uint8Array {
-    const { address } = this.fixture.genesis.regions[regionIndex]!.members[memberIndex]!;
     const spent = this.#spent.get(`${regionIndex}/${memberIndex}`) ?? 0;
-    const nonce = this.#app.nonce(fromHex(address)) + spent;
+    const nonce = this.#app.nonce(this.addressOf(regionIndex, memberIndex)) + spent;
     const transaction = { ...this.blank(regionIndex), nonce, ...fields };
     const secretKey = this.fixture.memberSecrets[regionIndex]![memberIndex]!;
     return signMemberTransaction({ transaction, secretKey });
@@ -166,6 +202,10 @@ class GoldenChain {
     const key = `${regionIndex}/${memberIndex}`;
     this.#spent.set(key, (this.#spent.get(key) ?? 0) + 1);
     return bytes;
+  }
+
+  addressOf(regionIndex: number, memberIndex: number): Uint8Array {
+    return fromHex(this.fixture.genesis.regions[regionIndex]!.members[memberIndex]!.address);
   }
 
   blank(regionIndex: number) {

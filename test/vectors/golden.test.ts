@@ -26,7 +26,13 @@ const bytes = new Uint8Array(readFileSync(join(import.meta.dirname, GOLDEN_LOG_F
 const log = decodeGoldenLog(bytes);
 const { genesis, blocks } = log;
 /** Codes that no block can hold, or none of a bearable size. */
-const NOT_IN_A_LOG = ["oversized", "mempool_full", "duplicate"];
+const NOT_IN_A_LOG = [
+  "oversized",
+  "lane_quarantined", // needs a bug in the rules of this version
+  "account_full", // needs 2^62 micro-cents
+  "mempool_full",
+  "duplicate",
+];
 
 /** What a block came to, in the form of the log. */
 function outcome(finalized: ReturnType<ReturnType<typeof createApplication>["finalizeBlock"]>) {
