@@ -19,8 +19,8 @@
  *
  * Requirements of snapshots (`SnapshotPower`), by which a node joins without all blocks:
  * 9. A snapshot of a height MUST be the same bytes on every node, whatever its history.
- * 10. `listSnapshots` MUST name only snapshots that are whole, newest first, SNAPSHOTS_LISTED_MAX at
- *    most. `loadSnapshotChunk` MUST answer nothing rather than other bytes.
+ * 10. `listSnapshots` MUST name only snapshots that are whole, newest first, SNAPSHOTS_LISTED_MAX
+ *    at most. `loadSnapshotChunk` MUST answer nothing rather than other bytes.
  * 11. `offerSnapshot` comes before block 1 only, with or without `initChain` before it; ordering
  *    MUST have verified the app hash, and nothing else of the snapshot is trusted. Each offer
  *    starts over: what was applied of the one before is forgotten.

@@ -1,8 +1,9 @@
 /**
  * Lists that only ever grow, as append-only Merkle trees of which only the left edge (the frontier)
- * is kept: SSZ List[Root, 2^depth]. A lane has two: the roots of all slots that it ever
- * cleared (2^24, `slot-root.ts`), and all messages that it ever sent (2^40, `message-state.ts`). So the app hash
- * commits to every bill of the past, and it does not matter over which blocks slots were spread.
+ * is kept: SSZ List[Root, 2^depth]. A lane has two: the roots of all slots that it ever cleared
+ * (2^24, `slot-root.ts`), and all messages that it ever sent (2^40, `message-state.ts`). So the app
+ * hash commits to every bill of the past, and it does not matter over which blocks slots were
+ * spread.
  *
  * frontier[d] is the root of the last complete tree of depth d that has no complete right sibling
  * yet: it counts where digit d of the length is 1. Source: the incremental tree of Ethereum's

@@ -12,7 +12,6 @@ import type { Rules } from "../chain/rules.ts";
 import { openRecord } from "../chain/sealed-record.ts";
 import { laneKey, pendingOf, slotKey } from "../chain/store-keys.ts";
 import { sha256 } from "../crypto/hash.ts";
-import { INSTITUTION } from "../ledger/accounts.ts";
 import { TRANSACTION_CODE } from "../wire/refusals.ts";
 import { decodeReport, decodeReportTransaction, REPORT_TRANSACTION_TYPE } from "../wire/report.ts";
 import type { SlotRecord } from "../wire/slot-record.ts";
@@ -25,6 +24,9 @@ export type LedgerFinding = {
   readonly record: string; // the key of a record
   readonly difference: Difference;
 };
+
+/** Place of the account with other regions among a lane's institutions. */
+const NEIGHBOURS = 1;
 
 /** One region's sums; columns as in `LaneColumns`. */
 type RegionLedger = {
@@ -101,7 +103,7 @@ export class AuditLedger {
         memberUc[payee.memberIndex]! += amountUc;
       }
       if (kind === PAYMENT_ENTRY.inside) continue;
-      institutionUc[INSTITUTION.neighbours]! += pays ? amountUc : -amountUc;
+      institutionUc[NEIGHBOURS]! += pays ? amountUc : -amountUc;
     }
   }
 

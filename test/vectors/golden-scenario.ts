@@ -108,7 +108,7 @@ function refusals(chain: GoldenChain, at: number): Uint8Array[] {
   ];
 }
 
-/** Of a member who only ever sells: more than two regions may have in flight, then what is refused. */
+/** Of a member who only ever sells: more than may be in flight, then what is refused. */
 function payments(chain: GoldenChain): Uint8Array[] {
   const [payer, payee] = [chain.addressOf(0, 3), chain.addressOf(1, 3)];
   const pay = (to: Uint8Array, amountUc: bigint) => ({
@@ -122,7 +122,7 @@ function payments(chain: GoldenChain): Uint8Array[] {
   ];
 }
 
-/** One that schedules a version for a height that this log never reaches; the others are refused. */
+/** One schedules a version for a height that this log never reaches; the others are refused. */
 function committeeOrders(fixture: MarketFixture): Uint8Array[] {
   const upgrade = { kind: "upgrade", version: 2, height: 1_000_000 } as const;
   const order = (change: Partial<FixtureCommitteeOrder>) =>

@@ -1,8 +1,8 @@
 /**
  * Method: the frozen log is replayed in every way a chain executes blocks: by the application
  * alone, with a judged proposal before each block, and by embedded ordering from nothing but its
- * blocks. Each must come to the app hash, the codes and the receipts roots that stand in the log. The log
- * must hold what it claims to hold; its maker must not overwrite it.
+ * blocks. Each must come to the app hash, the codes and the receipts roots that stand in the log.
+ * The log must hold what it claims to hold; its maker must not overwrite it.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";

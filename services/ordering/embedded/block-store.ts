@@ -65,7 +65,7 @@ export type OwnKeyRange = { readonly gte: string; readonly lt: string };
 
 export type StoreOpening = {
   readonly directory: string;
-  /** Default: LevelDB in the directory, and a file beside its own; a simulated disk comes in here. */
+  /** Default: LevelDB in the directory and a file beside it; a simulated disk comes in here. */
   readonly openDatabase?: OpenDatabase;
   readonly openTip?: typeof openTipFile;
 };
