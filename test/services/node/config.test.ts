@@ -42,6 +42,8 @@ test("the smallest file is a version: everything else has a default, paths are a
     clock: "system",
     timeZone: "Europe/Vienna",
     lanes: { workers: "auto" },
+    snapshots: { keep: 2 },
+    retain: "all",
     jobs: { dailyStatement: "10 0 * * *" },
   });
 });
@@ -52,6 +54,11 @@ test.each([
   ["an unknown key", "version: 1\ntimezone: UTC\n", /timezone.*did you mean "timeZone"/],
   ["a key of nothing known", "version: 1\nfrobnicate: 1\n", /unknown key "frobnicate"/],
   ["a port beyond all", "version: 1\nhttp: { port: 70000 }\n", /http\.port/],
+  ["no snapshot kept", "version: 1\nsnapshots: { keep: 0 }\n", /snapshots\.keep/],
+  ["more than are offered", "version: 1\nsnapshots: { keep: 11 }\n", /snapshots\.keep/],
+  ["one at every no slot", "version: 1\nsnapshots: { everySlots: 0 }\n", /snapshots\.everySlots/],
+  ["a retention of words", "version: 1\nretain: long\n", /retain: must be all, \{days: N\}/],
+  ["a retention of both", "version: 1\nretain: { days: 1, blocks: 2 }\n", /retain: must be all/],
   ["a port of words", "version: 1\nhttp: { port: many }\n", /http\.port/],
   [
     "a time zone of nowhere",
