@@ -1,8 +1,8 @@
 /**
  * Method: the frozen log is replayed in every way a chain executes blocks: by the application
  * alone, with a judged proposal before each block, and by embedded ordering from nothing but its
- * blocks. Each must come to the app hash, the codes and the receipts roots that stand in the log. The log
- * must hold what it claims to hold; its maker must not overwrite it.
+ * blocks. Each must come to the app hash, the codes and the receipts roots that stand in the log.
+ * The log must hold what it claims to hold; its maker must not overwrite it.
  */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -149,4 +149,4 @@ test("reading and writing it is the same; its maker leaves it as it is", () => {
   expect(make("--force").status).toBe(2);
   const after = readFileSync(join(import.meta.dirname, GOLDEN_LOG_FILE));
   expect(toHex(new Uint8Array(after))).toBe(toHex(bytes));
-});
+}, 60_000);
