@@ -6,14 +6,13 @@
  * and a session opens its own member's data alone.
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { bodyLimit } from "hono/body-limit";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { matchedRoutes } from "hono/route";
 import { secureHeaders } from "hono/secure-headers";
 import { Counter, Gauge } from "prom-client";
 import { GridError } from "../primitives/errors.ts";
-import { REQUEST_BYTES_MAX } from "../primitives/limits.ts";
 import { installAuditRoutes } from "./audit-routes.ts";
+import { limitBody } from "./body-limit.ts";
 import { installChainRoutes } from "./chain-routes.ts";
 import { type ApiEnv, createContext, unknown } from "./context.ts";
 import { dashboardFiles } from "./dashboard-files.ts";
@@ -136,16 +135,7 @@ function installFrame(app: OpenAPIHono<ApiEnv>, { requests }: Counters): void {
       },
     }),
   );
-  app.use(
-    bodyLimit({
-      maxSize: REQUEST_BYTES_MAX,
-      onError: () => {
-        const bytesMax = REQUEST_BYTES_MAX;
-        const message = `a request has at most ${bytesMax} bytes`;
-        throw new GridError("request_oversized", message, { bytesMax });
-      },
-    }),
-  );
+  app.use(limitBody());
 }
 
 function installSecuritySchemes(app: OpenAPIHono<ApiEnv>): void {

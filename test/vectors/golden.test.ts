@@ -155,4 +155,4 @@ test("reading and writing it is the same; its maker leaves it as it is", () => {
   expect(make("--force").status).toBe(2);
   const after = readFileSync(join(import.meta.dirname, GOLDEN_LOG_FILE));
   expect(toHex(new Uint8Array(after))).toBe(toHex(bytes));
-});
+}, 60_000);

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { serveApi } from "../../../services/api/serve.ts";
+import { REQUEST_BYTES_MAX } from "../../../services/primitives/limits.ts";
 import { createHarness } from "./harness.ts";
 
 const PAGE = "<!doctype html><title>gridlane</title>";
@@ -136,4 +137,25 @@ test("wrong codes count by the socket's address, whatever a header says", async 
     await response.body?.cancel();
   }
   expect(statuses).toEqual([...Array(10).fill(401), 429]);
+});
+
+test("over a socket: bodies of no said length, too long, and none at all", async () => {
+  const harness = await createHarness();
+  const server = await serveApi({ api: harness.api, host: "127.0.0.1", port: 0 });
+  onTestFinished(() => server.stop());
+  const url = `${server.url}/api/v1/session`;
+  const headers = { "content-type": "application/json" };
+  const streamed = (text: string) =>
+    fetch(url, {
+      ...{ method: "POST", headers, duplex: "half" },
+      body: new Blob([text]).stream(),
+    } as RequestInit);
+  expect((await streamed('{"code":"00000000"}')).status).toBe(401);
+  expect((await fetch(url, { method: "DELETE", headers })).status).toBe(204);
+  const long = await streamed(`{"code":"${"0".repeat(REQUEST_BYTES_MAX)}"}`).then(
+    ({ status }) => status,
+    () => "cut", // the server may close before the sender is done
+  );
+  expect([413, "cut"]).toContain(long);
+  expect(harness.faults).toEqual([]);
 });
