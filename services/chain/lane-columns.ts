@@ -4,6 +4,10 @@
  *
  * Safe because every column starts on a 32-byte chunk and is padded with zeros to whole chunks,
  * which is how SSZ packs a list of numbers (`lane-root.ts`); numbers are little-endian in both.
+ *
+ * Columns have room for more rows than they hold, so a member or a meter that joins moves nothing:
+ * the views become longer. Where the room is used up all columns move once, to a quarter more of it,
+ * which is a constant cost a row. Room is zeros, and no root covers it.
  */
 import { INSTITUTIONS } from "../ledger/accounts.ts";
 import { assert } from "../primitives/errors.ts";
@@ -40,12 +44,23 @@ export type LaneColumns = {
 
 export type LaneSize = { readonly memberCount: number; readonly meterCount: number };
 
+const CAPACITY_MIN = 16;
+
+/** Rows that a column of `rows` has room for: at most a quarter more. A function of `rows` alone. */
+export function capacityOf(rows: number): number {
+  let step = CAPACITY_MIN;
+  while (8 * step <= rows) step *= 2; // 4 to 8 steps up to the rows
+  return Math.max(CAPACITY_MIN, step * Math.ceil(rows / step));
+}
+
 /** Bytes of a lane's memory. */
 export function laneBytes(size: LaneSize): number {
   return columnOffsets(size).end;
 }
 
-function columnOffsets({ memberCount, meterCount }: LaneSize) {
+function columnOffsets(size: LaneSize) {
+  const memberCount = capacityOf(size.memberCount);
+  const meterCount = capacityOf(size.meterCount);
   let end = 0;
   const place = (bytes: number) => {
     const start = end;
@@ -109,6 +124,57 @@ export function copyLaneColumns(
     memberCount: columns.memberUc.length,
     meterCount: columns.settledImportWh.length,
   });
+}
+
+/** Columns by rows, which grow; the others have one size for ever. */
+const ROWS = [
+  ...["memberUc", "minSellUcPerWh", "maxBuyUcPerWh", "pendingFromSlot"],
+  ...["pendingMinSellUcPerWh", "pendingMaxBuyUcPerWh", "settledImportWh", "settledExportWh"],
+] as const satisfies readonly (keyof LaneColumns)[];
+
+/**
+ * The columns with more rows, the new ones zero. In place where there is room, so that the old
+ * columns and these share their memory; else in new memory.
+ *
+ * @param size - no smaller than that of `columns`, which must be a copy of this block
+ */
+export function growLaneColumns(columns: LaneColumns, size: LaneSize): LaneColumns {
+  const members = columns.memberUc.length;
+  const meters = columns.settledImportWh.length;
+  assert(size.memberCount >= members && size.meterCount >= meters, "a lane never shrinks");
+  const hasRoom =
+    capacityOf(size.memberCount) === capacityOf(members) &&
+    capacityOf(size.meterCount) === capacityOf(meters);
+  if (hasRoom) return laneColumns(columns.memory, size);
+  const grown = createLaneColumns(size);
+  for (const name of [...ROWS, "counters", "institutionUc", "historyFrontier", "policy"] as const) {
+    bytesOf(grown[name]).set(bytesOf(columns[name]));
+  }
+  return grown;
+}
+
+/** Whether all that no root covers is zero: room, and the rest of the counters' chunks. */
+export function isRoomEmpty(columns: LaneColumns): boolean {
+  const all = new Uint8Array(columns.memory);
+  const covered = (column: ArrayBufferView, chunked: number) =>
+    [column.byteOffset, chunked] as const;
+  const spans = [
+    covered(columns.counters, columns.counters.byteLength),
+    ...[...ROWS, "institutionUc", "historyFrontier", "policy"].map((name) => {
+      const column = columns[name as (typeof ROWS)[number]];
+      return covered(column, chunksOf(column).length);
+    }),
+  ].sort(([a], [b]) => a - b);
+  let at = 0;
+  for (const [start, bytes] of spans) {
+    if (all.subarray(at, start).some((byte) => byte !== 0)) return false;
+    at = start + bytes;
+  }
+  return all.subarray(at).every((byte) => byte === 0);
+}
+
+function bytesOf(column: ArrayBufferView): Uint8Array {
+  return new Uint8Array(column.buffer, column.byteOffset, column.byteLength);
 }
 
 /** The chunks under a column, its zero padding included. */

@@ -16,6 +16,7 @@ import {
   COUNTER,
   copyLaneColumns,
   createLaneColumns,
+  isRoomEmpty,
   type LaneColumns,
   type LaneSize,
   laneBytes,
@@ -122,9 +123,8 @@ export function decodeLane(parts: {
   }
   if (!isWholeQuarantine(lane.columns)) return corruptRecord(key, "has no known standing");
   // Bytes that no root covers: a lane has one form only.
-  const rest = bytes.subarray(lane.columns.counters.byteLength, lane.columns.memberUc.byteOffset);
   const { historyFrontier } = lane.columns;
-  if (rest.some((byte) => byte !== 0) || !isFrontierCanonical(historyFrontier, cleared)) {
+  if (!isRoomEmpty(lane.columns) || !isFrontierCanonical(historyFrontier, cleared)) {
     return corruptRecord(key, "is not in its only form");
   }
   return lane;
