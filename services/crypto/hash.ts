@@ -5,7 +5,7 @@
  * that they agree. Every result is a fresh, plain Uint8Array that the caller may keep.
  */
 import { keccak_256 } from "@noble/hashes/sha3.js";
-import { hkdf, hmac, pairsInto, sha256Of } from "#native/hash.ts";
+import { hkdf, hmac, pairsInto, sha256Of, sha256OfStream } from "#native/hash.ts";
 import { assert } from "../primitives/errors.ts";
 
 /** HKDF's own bound: 255 blocks of one hash (RFC 5869, section 2.3). */
@@ -14,6 +14,11 @@ export const HKDF_LENGTH_MAX = 255 * 32;
 /** SHA-256 of the parts one after another: 32 bytes. Parts of variable length need a length. */
 export function sha256(...parts: readonly Uint8Array[]): Uint8Array {
   return sha256Of(parts);
+}
+
+/** SHA-256 of pieces that are made one by one, so that their whole never stands in memory. */
+export function sha256Stream(pieces: Iterable<Uint8Array>): Uint8Array {
+  return sha256OfStream(pieces);
 }
 
 /** Keccak-256 as Ethereum uses it (the padding before FIPS 202): 32 bytes. */

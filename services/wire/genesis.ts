@@ -3,7 +3,7 @@
  * here; its hash names it. Regions, meters and members are numbered by their place in it.
  */
 import { z } from "zod";
-import { sha256 } from "../crypto/hash.ts";
+import { sha256, sha256Stream } from "../crypto/hash.ts";
 import { utf8 } from "../primitives/bytes.ts";
 import {
   COMMITTEE_MEMBERS_MAX,
@@ -210,15 +210,36 @@ export function forwardLaw(genesis: {
 
 /** SHA-256 of the canonical JSON: keys sorted, no white space. Integers and text only, so exact. */
 export function genesisHash(genesis: Genesis): Uint8Array {
-  return sha256(utf8(canonicalJson(genesis)));
+  return sha256Stream(piecesOf(genesis));
+}
+
+/** Of a network of a million meters the text is hundreds of megabytes: one region's is not. */
+function* piecesOf(genesis: Genesis): Generator<Uint8Array> {
+  let before = "{";
+  for (const [key, value] of sortedEntries(genesis)) {
+    const name = `${before}${JSON.stringify(key)}:`;
+    before = ",";
+    if (!Array.isArray(value)) {
+      yield utf8(name + canonicalJson(value));
+      continue;
+    }
+    yield utf8(`${name}[`);
+    for (const [i, item] of value.entries()) yield utf8((i === 0 ? "" : ",") + canonicalJson(item));
+    yield utf8("]");
+  }
+  yield utf8("}");
 }
 
 function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
-  entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  const entries = sortedEntries(value);
   return `{${entries.map(([k, item]) => `${JSON.stringify(k)}:${canonicalJson(item)}`).join(",")}}`;
+}
+
+function sortedEntries(value: object): [string, unknown][] {
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  return entries.sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /** What oracle members sign under: network, committee, keys and rules. Any change changes it. */

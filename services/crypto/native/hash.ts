@@ -16,6 +16,12 @@ export function sha256Of(parts: readonly Uint8Array[]): Uint8Array {
   return plain(state.digest());
 }
 
+export function sha256OfStream(pieces: Iterable<Uint8Array>): Uint8Array {
+  const state = createHash("sha256");
+  for (const piece of pieces) state.update(piece);
+  return plain(state.digest());
+}
+
 function sha256One(bytes: Uint8Array): Uint8Array {
   if (bytes.length !== 64 || accelerator === null) return plain(hash("sha256", bytes, "buffer"));
   const out = new Uint8Array(32);

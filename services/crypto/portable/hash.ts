@@ -11,6 +11,12 @@ export function sha256Of(parts: readonly Uint8Array[]): Uint8Array {
   return state.digest();
 }
 
+export function sha256OfStream(pieces: Iterable<Uint8Array>): Uint8Array {
+  const state = sha256.create();
+  for (const piece of pieces) state.update(piece);
+  return state.digest();
+}
+
 export function hmac(key: Uint8Array, message: Uint8Array): Uint8Array {
   return nobleHmac(sha256, key, message);
 }

@@ -27,6 +27,7 @@ describe.each(ENGINES)("%s", (_name, engine) => {
     expect(toHex(engine.sha256Of([utf8(text)]))).toBe(digest);
     const parts = [utf8(text.slice(0, 1)), utf8(""), utf8(text.slice(1))];
     expect(toHex(engine.sha256Of(parts))).toBe(digest);
+    expect(toHex(engine.sha256OfStream(parts.values()))).toBe(digest);
   });
 
   test("HMAC-SHA-256, RFC 4231 cases 1 and 2", () => {
