@@ -65,6 +65,7 @@ export class RecordLog {
     const last = this.#written.get(key);
     if (value !== null && last !== undefined) {
       const runs = key === HEAD_KEY ? null : changedRuns(last, value);
+      if (runs?.length === 0) return []; // the same bytes: a lane that was copied and not changed
       if (runs !== null) return [this.#change(key, last, value, runs)];
     }
     if (value === null) this.#written.delete(key);

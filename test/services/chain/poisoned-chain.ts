@@ -6,6 +6,7 @@
 import { expect } from "vitest";
 import type { Finalized } from "../../../services/chain/abci.ts";
 import { createApplication, type MarketApplication } from "../../../services/chain/application.ts";
+import { wholeRecords } from "../../../services/chain/change-records.ts";
 import { outstandingUc } from "../../../services/chain/outstanding.ts";
 import { createRules } from "../../../services/chain/rules.ts";
 import { isStateKey } from "../../../services/chain/store-keys.ts";
@@ -87,7 +88,7 @@ export function startPoisoned(
   const conserve = () => {
     const lanes = genesis.regions.map((_, r) => app.lane(r));
     const owedUc = lanes.reduce((sum, lane) => sum + lane.neighboursBalanceUc, 0n);
-    const state = loadState(rules, new Map([...stored].filter(([key]) => isStateKey(key))))!;
+    const state = loadState(rules, wholeRecords(stored))!;
     chain.outstandingUc = outstandingUc(rules, state.lanes);
     expect(owedUc + chain.outstandingUc).toBe(0n);
     for (const lane of lanes) {
