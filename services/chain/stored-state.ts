@@ -35,6 +35,7 @@ import {
   messagesKey,
   pendingKey,
   pendingOf,
+  placeOfKey,
 } from "./store-keys.ts";
 
 /** A record of the state, whole. */
@@ -114,6 +115,17 @@ export function loadRegion(
   const pending = loadPending(rules, stored)[regionIndex]!;
   const lane = loadLane(rules, stored, regionIndex, pending);
   return { lane, nonces: loadNonces(rules, stored, regionIndex) };
+}
+
+/** The record that stands for one of the state which no block has written; null for no such key. */
+export function assumedRecord(rules: Rules, key: string): Uint8Array | null {
+  if (key === COMMITTEE_KEY) return encodeCommittee(EMPTY_COMMITTEE);
+  const regionIndex = placeOfKey(key)?.regionIndex;
+  const region = regionIndex === undefined ? undefined : rules.genesis.regions[regionIndex];
+  if (regionIndex === undefined || region === undefined) return null;
+  const nonces = genesisNonces(region.members.length);
+  const records = regionRecords(regionIndex, { lane: genesisLane(rules, regionIndex), nonces });
+  return records.find((record) => record.key === key)?.value ?? null;
 }
 
 /** What a snapshot holds beside its regions: records of the state that are no region's. */

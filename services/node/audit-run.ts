@@ -9,8 +9,9 @@ import { wholeRecords } from "../chain/change-records.ts";
 import type { LaneExecutor } from "../chain/lane-executor.ts";
 import { decodeEntries } from "../chain/payment-entries.ts";
 import { valueDifference } from "../chain/record-difference.ts";
-import { createRules } from "../chain/rules.ts";
+import { createRules, type Rules } from "../chain/rules.ts";
 import { entryOf, isStateKey, placeOfKey } from "../chain/store-keys.ts";
+import { assumedRecord } from "../chain/stored-state.ts";
 import type { VersionTable } from "../chain/versions.ts";
 import { decodeBody, decodeSignedHeader } from "../ordering/embedded/block.ts";
 import { decodeResponse } from "../ordering/embedded/engine-records.ts";
@@ -40,6 +41,7 @@ export type AuditProgress = {
 export class Auditor {
   readonly #source: AuditSource;
   readonly #genesis: Genesis;
+  readonly #rules: Rules;
   readonly #pool: CheckPool;
   readonly #start: AuditStart;
   readonly #onProgress: (progress: AuditProgress) => void;
@@ -75,6 +77,7 @@ export class Auditor {
     this.#start = start;
     this.#onProgress = parts.onProgress;
     const rules = createRules(genesis);
+    this.#rules = rules;
     const { records: stored } = start;
     const executor = withChecks(parts.executor, () => this.#checks);
     const { versions } = parts;
@@ -238,6 +241,7 @@ export class Auditor {
       },
       isHistory: (key: string) => this.#history.made(key) || this.#start.holds(key),
       regionOf: (key: string) => this.#regionOf(key),
+      assumed: (key: string) => assumedRecord(this.#rules, key),
     };
   }
 

@@ -352,7 +352,7 @@ test("a lie in the state", async () => {
     rewrite(level, applicationKey(laneKey(2)), {
       read: (bytes) => openRecord(laneKey(2), bytes),
       write: (value) => sealRecord(laneKey(2), value),
-      change: (value) => flip(value as Uint8Array, 32),
+      change: (value) => flip(value as Uint8Array, 64),
     }),
   );
   // Not the last version of the record, and changes stand on it: still its field is named.
