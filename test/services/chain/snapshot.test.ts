@@ -28,6 +28,7 @@ import {
 } from "../../../services/primitives/limits.ts";
 import { createPrng } from "../../../services/primitives/prng.ts";
 import type { UnixSeconds } from "../../../services/primitives/units.ts";
+import { POLICY_BYTES } from "../../../services/wire/policy.ts";
 import { mutated, stateSyncSuite, type Taken } from "../../conformance/state-sync-suite.ts";
 import { createLargeNetwork } from "../../support/large-network.ts";
 import { randomBlocks, threeRegions } from "./workload.ts";
@@ -191,11 +192,11 @@ describe("hostile snapshots under true roots", () => {
     bytes[at]! ^= 1;
     return bytes;
   };
-  const frontierEnd = (value: CodecValue) => (value as Uint8Array).length - 1;
+  const frontierEnd = (value: CodecValue) => (value as Uint8Array).length - POLICY_BYTES - 1;
 
   test.each([
-    ["a balance", edit("lane", bytesChanged(32)), /region 0 in chunk 0: .*state root/],
-    ["a byte that no root covers", edit("lane", bytesChanged(20)), /only form/],
+    ["a balance", edit("lane", bytesChanged(64)), /region 0 in chunk 0: .*state root/],
+    ["a byte that no root covers", edit("lane", bytesChanged(50)), /only form/],
     [
       "an edge of the history that does not count",
       edit("lane", (value) => bytesChanged(frontierEnd(value))(value)),
@@ -289,9 +290,10 @@ describe("hostile snapshots under true roots", () => {
 
   test("a time before genesis, another genesis, another height in the head", () => {
     const metadata = (genesisHash: Uint8Array, height: number, timeS: number) => {
-      const [format, , ...rest] = decode(honest.snapshot.metadata) as CodecValue[];
+      const [format, globals, ...rest] = decode(honest.snapshot.metadata) as CodecValue[];
+      const [, ...orders] = globals as CodecValue[];
       const head = sealRecord("head/last", [genesisHash, height, timeS, appHash]);
-      const bytes = encode([format!, [["head/last", head]], ...rest]);
+      const bytes = encode([format!, [["head/last", head], ...orders], ...rest]);
       return { ...honest.snapshot, metadata: bytes, hash: sha256(bytes) };
     };
     const { height } = honest.snapshot;
@@ -345,8 +347,9 @@ describe("lanes beyond one chunk", () => {
       expect(verdict.result).toBe("accept");
       changes.push(verdict.changes.length);
     }
-    // Three records of each region, 16 reports, the head; the long lane's with its last part.
-    expect(changes.reduce((sum, count) => sum + count)).toBe(3 * 4 + 16 + 1);
+    // Four records of each region, 16 reports, the head and the committee's orders; the long
+    // lane's with its last part.
+    expect(changes.reduce((sum, count) => sum + count)).toBe(4 * 4 + 16 + 2);
     expect(restored.head()).toEqual(app.head());
     expect(take(restored).snapshot).toEqual(taken.snapshot);
   });
@@ -403,7 +406,7 @@ describe("limits at their edge", () => {
       encode([
         SNAPSHOT_FORMAT,
         [],
-        new Uint8Array(96 * lengths.length),
+        new Uint8Array(4 * 32 * lengths.length),
         lengths,
         new Uint8Array(32 * chunkLayout(lengths.slice(0, 200)).length),
       ]);

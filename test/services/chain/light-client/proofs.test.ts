@@ -83,6 +83,7 @@ test("a member is absent by all meters at once, and open leaves tell no energy",
     const { regionIndex } = record;
     genesis.regions[regionIndex]!.members.forEach((_, memberIndex) => {
       const meterIndexes = metersOf(fixture, regionIndex, memberIndex);
+      if (meterIndexes.length === 0) return; // without a meter nothing is claimed
       const proof = absenceProof(record, anchor, { kinds: [BILL_KIND.late], meterIndexes });
       const isThere = [...record.bills].some(
         (bill) => bill.kind === 1 && bill.memberIndex === memberIndex,
