@@ -6,8 +6,8 @@
  * which is how SSZ packs a list of numbers (`lane-root.ts`); numbers are little-endian in both.
  *
  * Columns have room for more rows than they hold, so a member or a meter that joins moves nothing:
- * the views become longer. Where the room is used up all columns move once, to a quarter more of it,
- * which is a constant cost a row. Room is zeros, and no root covers it.
+ * the views become longer. Where the room is used up all columns move once, to a quarter more of
+ * it, which is a constant cost a row. Room is zeros, and no root covers it.
  */
 import { INSTITUTIONS } from "../ledger/accounts.ts";
 import { assert } from "../primitives/errors.ts";
@@ -46,7 +46,7 @@ export type LaneSize = { readonly memberCount: number; readonly meterCount: numb
 
 const CAPACITY_MIN = 16;
 
-/** Rows that a column of `rows` has room for: at most a quarter more. A function of `rows` alone. */
+/** Rows that a column of `rows` has room for: a quarter more at most, by a rule of `rows` alone. */
 export function capacityOf(rows: number): number {
   let step = CAPACITY_MIN;
   while (8 * step <= rows) step *= 2; // 4 to 8 steps up to the rows

@@ -36,7 +36,12 @@ test("a failing plan is shrunk to what makes it fail", async () => {
     ],
   };
   const smaller = await shrink(plan, mutation);
-  expect(smaller.faults).toEqual([partition, crash]);
+  expect(smaller.faults).toContainEqual(partition);
+  expect(smaller.faults.length).toBeLessThanOrEqual(2);
+  for (const fault of smaller.faults) {
+    const without = { ...smaller, faults: smaller.faults.filter((other) => other !== fault) };
+    expect((await runPlan(without, mutation)).violation).toBeNull(); // each of them is needed
+  }
   expect(smaller.actions).toEqual([]);
   expect((await runPlan(smaller, mutation)).violation).not.toBeNull();
   expect((await runPlan(smaller)).violation).toBeNull();

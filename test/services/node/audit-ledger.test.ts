@@ -7,9 +7,10 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { Finalized } from "../../../services/chain/abci.ts";
 import { createApplication } from "../../../services/chain/application.ts";
+import { decodeEntries, type EntryRecord } from "../../../services/chain/payment-entries.ts";
 import { createRules } from "../../../services/chain/rules.ts";
 import { openRecord, sealRecord } from "../../../services/chain/sealed-record.ts";
-import { isStateKey, laneKey, slotKey } from "../../../services/chain/store-keys.ts";
+import { entryOf, isStateKey, laneKey, slotKey } from "../../../services/chain/store-keys.ts";
 import { AuditLedger, type LedgerFinding } from "../../../services/node/audit-ledger.ts";
 import { genesisStart } from "../../../services/node/audit-start.ts";
 import type { MicroCents } from "../../../services/primitives/units.ts";
@@ -22,7 +23,11 @@ const file = new URL(`../../vectors/${GOLDEN_LOG_FILE}`, import.meta.url);
 const { genesis, blocks } = decodeGoldenLog(new Uint8Array(readFileSync(file)));
 const rules = createRules(genesis);
 
-type Replayed = { readonly transactions: readonly Uint8Array[]; readonly finalized: Finalized };
+type Replayed = {
+  readonly transactions: readonly Uint8Array[];
+  readonly finalized: Finalized;
+  readonly payments: readonly EntryRecord[];
+};
 const state = new Map<string, Uint8Array>();
 const replayed: Replayed[] = (() => {
   const app = createApplication({ genesis, stored: new Map() });
@@ -30,12 +35,15 @@ const replayed: Replayed[] = (() => {
   return blocks.map(({ block: { header, transactions } }) => {
     const { height, timeS } = header;
     const finalized = app.finalizeBlock({ height, timeS, transactions });
+    const payments: EntryRecord[] = [];
     for (const { key, value } of app.commit().changes) {
+      const entry = entryOf(key);
+      if (entry !== null) payments.push(decodeEntries(entry, value!));
       if (!isStateKey(key)) continue;
       if (value === null) state.delete(key);
       else state.set(key, value);
     }
-    return { transactions, finalized };
+    return { transactions, finalized, payments };
   });
 })();
 const records = replayed.flatMap(({ finalized }) => finalized.slotRecords);
@@ -43,7 +51,8 @@ const records = replayed.flatMap(({ finalized }) => finalized.slotRecords);
 /** What the ledger says of the whole chain; `change` makes one record wrong. */
 function judge(change: (record: SlotRecord) => SlotRecord = (record) => record) {
   const ledger = new AuditLedger(rules, genesisStart(genesis));
-  for (const { transactions, finalized } of replayed) {
+  for (const { transactions, finalized, payments } of replayed) {
+    for (const payment of payments) ledger.entries(payment);
     const slotRecords = finalized.slotRecords.map(change);
     const found = ledger.block({ transactions, finalized: { ...finalized, slotRecords } });
     if (found !== null) return { ledger, found };
