@@ -18,7 +18,7 @@ import {
 import { decodeReceiptsPath } from "../../services/chain/proofs.ts";
 import { createRules } from "../../services/chain/rules.ts";
 import { sealPayload } from "../../services/chain/sealed-record.ts";
-import { decodeStream } from "../../services/chain/snapshot.ts";
+import { decodeMetadata, decodeStream } from "../../services/chain/snapshot.ts";
 import { COMMITTEE_KEY, placeOfKey } from "../../services/chain/store-keys.ts";
 import { loadRegion } from "../../services/chain/stored-state.ts";
 import { verifyProofText } from "../../services/cli/verify-proof.ts";
@@ -282,6 +282,13 @@ function takeSnapshot(): { readonly snapshot: Snapshot; readonly chunks: readonl
   }
 }
 
+/** The first region's part of the first chunk. */
+const streamBytes = decodeMetadata(taken.snapshot.metadata, genesis.regions.length).streamBytes[0]!;
+
+function isWellFormed(transaction: Uint8Array): boolean {
+  return transactionCodeName(application.checkTx(transaction).code) !== "malformed";
+}
+
 function offerMetadata(metadata: Uint8Array): string {
   const { appHash } = application.view().head();
   const snapshot = { ...taken.snapshot, metadata, hash: sha256(metadata) };
@@ -304,7 +311,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   // Transactions and blocks.
   {
     name: "checkTx",
-    seeds: [...transactions, world.nextReport],
+    seeds: [...transactions, world.nextReport].filter(isWellFormed),
     take: (bytes) => transactionCodeName(application.checkTx(bytes).code),
   },
   { name: "finalizeBlock", seeds: [...reports, ...calls], take: (bytes) => execute([bytes]) },
@@ -368,7 +375,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   { name: "snapshot chunk", seeds: taken.chunks, take: applyChunk },
   {
     name: "records of a region in a chunk",
-    seeds: taken.chunks,
+    seeds: [taken.chunks[0]!.subarray(0, streamBytes)],
     take: (bytes) => {
       const records = new Map(decodeStream(bytes).map(({ key, value }) => [key, value]));
       loadRegion(rules, records, 0);

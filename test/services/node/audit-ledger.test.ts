@@ -7,6 +7,8 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { Finalized } from "../../../services/chain/abci.ts";
 import { createApplication } from "../../../services/chain/application.ts";
+import { laneSize } from "../../../services/chain/lane.ts";
+import { laneColumns } from "../../../services/chain/lane-columns.ts";
 import { decodeEntries, type EntryRecord } from "../../../services/chain/payment-entries.ts";
 import { createRules } from "../../../services/chain/rules.ts";
 import { openRecord, sealRecord } from "../../../services/chain/sealed-record.ts";
@@ -309,14 +311,13 @@ test("a slot that no report accounts for", () => {
 
 test("balances and settled energy that the bills and reports do not come to", () => {
   const { ledger } = judge();
-  const size = genesis.regions[1]!;
   const key = laneKey(1);
-  const memberBytes = Math.ceil((8 * size.members.length) / 32) * 32;
-  const offsets = { memberUc: 32, institutionUc: 32 + memberBytes };
-  for (const [name, at] of Object.entries(offsets)) {
-    const columns = (openRecord(key, state.get(key)!) as Uint8Array).slice();
-    columns[at + 8]! ^= 1;
-    const wrong = new Map(state).set(key, sealRecord(key, columns));
+  const bytes = openRecord(key, state.get(key)!) as Uint8Array;
+  for (const name of ["memberUc", "institutionUc", "settledImportWh"] as const) {
+    const memory = new SharedArrayBuffer(bytes.length);
+    new Uint8Array(memory).set(bytes);
+    laneColumns(memory, laneSize(genesis, 1))[name][1]! += 1n;
+    const wrong = new Map(state).set(key, sealRecord(key, new Uint8Array(memory).slice()));
     expect(ledger.end(wrong)).toMatchObject({
       ...{ regionIndex: 1, record: key },
       difference: { field: `${name}[1]` },
