@@ -24,7 +24,10 @@ export function planFromSeed({ seed, slots }: { seed: number; slots: number }): 
     slots,
     community,
     actions: drawActions(prng.fork("actions"), draw),
-    faults: drawFaults(prng.fork("faults"), draw),
+    faults: [
+      ...drawFaults(prng.fork("faults"), draw),
+      ...drawPoisons(prng.fork("poisons"), draw),
+    ],
   };
 }
 
@@ -112,6 +115,18 @@ function drawFaults(prng: Prng, draw: Draw): Fault[] {
   });
 }
 
+/** One seed in so many has poisoned lanes. */
+const POISONED = 6;
+
+/** Beside the other faults, whatever these are: a lane that is out meets all of them. */
+function drawPoisons(prng: Prng, draw: Draw): Fault[] {
+  if (prng.below(POISONED) > 0) return [];
+  const poisons = prng.below(3) === 0 ? 2 : 1;
+  return Array.from({ length: poisons }, (_, i) =>
+    drawFault(prng.fork(`${i}`), "poisoned-lane", draw),
+  );
+}
+
 const BLOCK_STEPS = [
   ...["write_block", "finalize", "write_response", "commit", "write_state", "acknowledge"],
 ] as const;
@@ -173,7 +188,13 @@ function drawFault(prng: Prng, kind: FaultKind, { community, slots }: Draw): Fau
     case "cloned-key":
       return { kind, ...box, atS: Math.max(atS, 2 * SLOT_S), ahead: prng.below(2) };
     case "poisoned-lane":
-      return { kind, region, slot: prng.below(slots) };
+      return {
+        ...{ kind, region, slot: prng.below(slots) },
+        step: prng.below(2) === 0 ? "open" : "close",
+        lookS: 30 + prng.below(prng.below(2) === 0 ? 300 : SLOT_S),
+        vainReleases: prng.below(3) === 0 ? 1 + prng.below(2) : 0,
+        comesBack: prng.below(4) > 0,
+      };
   }
 }
 

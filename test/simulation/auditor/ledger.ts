@@ -5,18 +5,20 @@
  *
  * It outlives every crash of the node, so what it has seen once must be there ever after.
  */
-import type { StoredBlock } from "../../../services/chain/access.ts";
+import type { LaneView, StoredBlock } from "../../../services/chain/access.ts";
 import { toHex } from "../../../services/primitives/bytes.ts";
 import type { Slot } from "../../../services/primitives/units.ts";
+import { COMMITTEE_ORDER_TYPE } from "../../../services/wire/committee-order.ts";
 import { headerHash } from "../../../services/wire/header.ts";
-import { transactionCodeName } from "../../../services/wire/refusals.ts";
+import { TRANSACTION_CODE, transactionCodeName } from "../../../services/wire/refusals.ts";
 import { QUALITY, type Report } from "../../../services/wire/report.ts";
 import type { SlotRecord } from "../../../services/wire/slot-record.ts";
 import { type Community, GENESIS_SLOT, type Truth } from "../community.ts";
 import type { Running } from "../market-node.ts";
 import type { Answered } from "../wallets.ts";
-import { checkForwardMarket, checkMeteredMarket } from "./coupling-check.ts";
-import { Law } from "./law.ts";
+import { checkForwardMarket, checkMeteredMarket, type HeldAuction } from "./coupling-check.ts";
+import { type DueSlot, Law, type PoisonAt } from "./law.ts";
+import { outstandingUc } from "./outstanding.ts";
 import { Readings, type SlotEnergy } from "./readings.ts";
 import { sumUc } from "./shares.ts";
 import { type Brought, checkSlot } from "./slot-check.ts";
@@ -27,7 +29,7 @@ const SLOW_SLOTS = 3;
 type Stored = {
   readonly block: StoredBlock;
   readonly response: { readonly results: readonly { code: number; info: string }[] };
-  readonly slots: SlotRecord[][]; // cleared by it: by slot, then region
+  readonly records: Map<string, SlotRecord>; // of what it cleared, by region and slot
 };
 
 type Accounts = {
@@ -48,14 +50,21 @@ export class Auditor {
   readonly #violate: (what: string) => void;
   readonly #blocks: string[] = []; // hash of each block's header, by height - 1
   readonly #answered: Answered[] = [];
+  /** Of slots that some region has cleared and another has not, by slot and region. */
+  readonly #known = new Map<number, (SlotRecord | null)[]>();
+  readonly #auctions = new Map<number, HeldAuction>(); // by slot, likewise
   #executed = new Map<string, { readonly height: number; readonly code: number }>();
   #isReading: Promise<void> = Promise.resolve();
-  counts = { blocks: 0, transactions: 0, slots: 0, bills: 0, lateEntries: 0, checks: 0 };
+  counts = {
+    ...{ blocks: 0, transactions: 0, slots: 0, bills: 0, lateEntries: 0, checks: 0 },
+    ...{ quarantines: 0, releases: 0, alone: 0, ordersKeptOut: 0, outAtEnd: 0, apart: 0 },
+  };
 
   constructor(parts: {
     readonly community: Community;
     readonly truth: Truth;
     readonly receiptKey: Uint8Array;
+    readonly poisonAt: PoisonAt;
     readonly violate: (what: string) => void;
   }) {
     const { genesis } = parts.community;
@@ -63,7 +72,7 @@ export class Auditor {
     this.#truth = parts.truth;
     this.#violate = parts.violate;
     this.readings = new Readings(parts);
-    this.#law = new Law(genesis);
+    this.#law = new Law(genesis, parts.poisonAt);
     this.#accounts = genesis.regions.map(({ members, meters }) => ({
       membersUc: members.map(() => 0n),
       ...{ retailerUc: 0n, neighboursUc: 0n, gridOperatorUc: 0n, treasuryUc: 0n },
@@ -71,12 +80,14 @@ export class Auditor {
     }));
   }
 
-  get clearedSlots(): number {
-    return this.#law.cleared;
+  /** By region. */
+  get clearedSlots(): readonly number[] {
+    return this.#law.regions.map(({ cleared }) => cleared);
   }
 
   /** What a member was told; checked against the blocks at the end. */
   answer(answered: Answered): void {
+    if (answered.answer.code === TRANSACTION_CODE.lane_quarantined) this.counts.ordersKeptOut++;
     this.#answered.push(answered);
   }
 
@@ -113,19 +124,18 @@ export class Auditor {
       this.#violate(`block ${height} or its answer is missing`);
       return null;
     }
-    const slots: SlotRecord[][] = [];
-    for (let slot = GENESIS_SLOT + this.#law.cleared; ; slot++) {
-      const records: SlotRecord[] = [];
-      for (const [r] of this.#community.genesis.regions.entries()) {
+    const records = new Map<string, SlotRecord>();
+    for (const [r, { cleared }] of [...this.#law.regions.entries()]) {
+      for (let slot = GENESIS_SLOT + cleared; ; slot++) {
         const record = await reader.slotRecord(r, slot as Slot);
-        if (record?.height === height) records.push(record);
+        if (record?.height !== height) break;
+        records.set(`${r}/${slot}`, record);
       }
-      if (records.length === 0) return { block, response, slots };
-      slots.push(records);
     }
+    return { block, response, records };
   }
 
-  #enter({ block, response, slots }: Stored): void {
+  #enter({ block, response, records }: Stored): void {
     const { height, timeS } = block.header;
     this.#blocks.push(toHex(headerHash(block.header)));
     this.counts.blocks++;
@@ -133,10 +143,13 @@ export class Auditor {
     for (const [t, bytes] of block.transactions.entries()) {
       this.#execute(bytes, height, timeS, response.results[t]!);
     }
-    for (let slot = this.#law.nextDue(); slot !== null; slot = this.#law.nextDue()) {
-      this.#settle(slot, slots.shift() ?? []);
-    }
-    if (slots.length > 0) this.#violate(`block ${height} cleared a slot that was not due`);
+    const before = this.#law.regions.map(({ out }) => out);
+    for (const due of this.#law.due(height)) this.#settle(due, records);
+    this.#law.regions.forEach(({ out }, r) => {
+      if (out !== null && out !== before[r]) this.counts.quarantines++;
+    });
+    const [stray] = records.keys();
+    if (stray !== undefined) this.#violate(`block ${height} cleared ${stray}, which was not due`);
   }
 
   /** Every block seen so far is still there, byte for byte, and can be read. */
@@ -158,35 +171,67 @@ export class Auditor {
   ): void {
     this.counts.transactions++;
     const due = this.#law.execute(bytes, timeS);
+    if (bytes[0] === COMMITTEE_ORDER_TYPE && due === TRANSACTION_CODE.ok) this.counts.releases++;
     this.#executed.set(`${height}/${toHex(bytes)}`, { height, code: result.code });
     if (due === result.code) return;
     const [is, should] = [transactionCodeName(result.code), transactionCodeName(due)];
     this.#violate(`block ${height}: a transaction is ${is} (${result.info}), due is ${should}`);
   }
 
-  #settle(slot: number, records: readonly SlotRecord[]): void {
+  /** @param stored - of the block; what is settled is taken out */
+  #settle({ slot, regions }: DueSlot, stored: Map<string, SlotRecord>): void {
     const { genesis } = this.#community;
-    if (records.length !== genesis.regions.length) {
-      this.#violate(`slot ${slot - GENESIS_SLOT} was due, ${records.length} regions cleared it`);
+    const records = genesis.regions.map((_, r) => {
+      return regions.includes(r) ? (stored.get(`${r}/${slot}`) ?? null) : null;
+    });
+    for (const r of regions) {
+      stored.delete(`${r}/${slot}`);
+      if (records[r] !== null) continue;
+      this.#violate(`slot ${slot - GENESIS_SLOT} was due in region ${r}, and is not cleared`);
       return;
     }
-    const brought = this.#law.regions.map((region): Brought => {
+    const known = this.#known.get(slot) ?? genesis.regions.map(() => null);
+    for (const r of regions) known[r] = records[r]!;
+    const brought = this.#law.regions.map((region, r): Brought | null => {
+      if (!regions.includes(r)) return null;
       const { report, bytes } = region.reports.shift()!;
-      const orders = region.auctions.get(slot) ?? null;
-      region.auctions.delete(slot);
-      return { report, reportBytes: bytes, limits: region.limits, orders };
+      return { report, reportBytes: bytes, limits: region.limits };
     });
     const expect = (isRight: boolean, what: () => string) => {
       this.counts.checks++;
       if (!isRight) this.#violate(`slot ${slot - GENESIS_SLOT}: ${what()}`);
     };
-    const check = { genesis, slot, brought, records, expect };
+    const check = { genesis, slot, regions, brought, records, known, expect };
     const places = checkSlot(check);
-    checkForwardMarket(check, places);
+    checkForwardMarket(check, this.#auction(slot), places);
     if (slot % SLOW_SLOTS === 0) checkMeteredMarket(check, places);
-    for (const [r, record] of records.entries()) this.#book(record, r);
-    for (const [r, { report }] of brought.entries()) this.#checkReport(report, r);
+    for (const r of regions) {
+      this.#book(records[r]!, r);
+      this.#checkReport(brought[r]!.report, r);
+    }
+    this.#count(slot, known, regions);
+  }
+
+  /** Counts, and forgets a slot that every region has cleared. */
+  #count(slot: number, known: (SlotRecord | null)[], regions: readonly number[]): void {
+    if (regions.length === 1) this.counts.alone++;
+    if (outstandingUc(this.#community.genesis, known) !== 0n) this.counts.apart++;
+    if (known.includes(null)) {
+      this.#known.set(slot, known);
+      return;
+    }
     this.counts.slots++;
+    this.#known.delete(slot);
+    this.#auctions.delete(slot);
+    this.#law.auctions.delete(slot);
+  }
+
+  #auction(slot: number): HeldAuction | null {
+    const auction = this.#law.auctions.get(slot);
+    if (auction === undefined) return null;
+    const held = this.#auctions.get(slot) ?? { ...auction, slow: null, boughtWh: new Map() };
+    this.#auctions.set(slot, held);
+    return held;
   }
 
   #book(record: SlotRecord, r: number): void {
@@ -217,12 +262,8 @@ export class Auditor {
       if (quality === QUALITY.missing && importWh + exportWh > 0) {
         this.#violate(`${name}: missing, with energy`);
       }
-      this.#addEnergy(r, m, report.slot, { importWh, exportWh });
     });
-    for (const { slot: of, meterIndex, importWh, exportWh } of report.late) {
-      this.counts.lateEntries++;
-      this.#addEnergy(r, meterIndex, of, { importWh, exportWh });
-    }
+    this.#addReport(report, r);
     report.importWh.forEach((_, m) => {
       const at = { region: r, meter: m };
       const most = this.#truth.registers({ ...at, slot: this.readings.arrivedEnd(at) });
@@ -231,6 +272,16 @@ export class Auditor {
         this.#violate(`slot ${slot}: region ${r} meter ${m}: settled more than it ever said`);
       }
     });
+  }
+
+  #addReport(report: Report, r: number): void {
+    report.importWh.forEach((importWh, m) => {
+      this.#addEnergy(r, m, report.slot, { importWh, exportWh: report.exportWh[m]! });
+    });
+    for (const { slot: of, meterIndex, importWh, exportWh } of report.late) {
+      this.counts.lateEntries++;
+      this.#addEnergy(r, meterIndex, of, { importWh, exportWh });
+    }
   }
 
   #addEnergy(r: number, m: number, slot: number, energy: SlotEnergy): void {
@@ -255,6 +306,7 @@ export class Auditor {
   #compareBalances(reader: Running["chain"]["reader"]): void {
     this.#accounts.forEach((accounts, r) => {
       const lane = reader.lane(r);
+      this.#compareStanding(lane, r);
       const expect = (name: string, is: bigint, due: bigint) => {
         if (is !== due) this.#violate(`region ${r}: balance of ${name} is ${is}, bills say ${due}`);
       };
@@ -276,6 +328,24 @@ export class Auditor {
       return sumUc([...accounts.membersUc, retailerUc, neighboursUc, gridOperatorUc, treasuryUc]);
     });
     if (sumUc(all) !== 0n) this.#violate(`all accounts sum to ${sumUc(all)}`);
+    const owedUc = sumUc(this.#accounts.map(({ neighboursUc }) => neighboursUc));
+    const known = [...this.#known.values()];
+    const waitingUc = sumUc(known.map((one) => outstandingUc(this.#community.genesis, one)));
+    if (owedUc + waitingUc === 0n) return;
+    this.#violate(`regions owe each other ${owedUc}, outstanding is ${waitingUc}`);
+  }
+
+  /** A lane is in the market or out of it as the law has it, and keeps every report it was given. */
+  #compareStanding(lane: LaneView, r: number): void {
+    const { standing, out, cleared, reported } = this.#law.regions[r]!;
+    const { quarantine, clearedSlots, reportedSlot } = lane;
+    const is = [
+      ...[quarantine?.standing ?? "in the market", quarantine?.sinceSlot, quarantine?.step],
+      ...[clearedSlots, reportedSlot ?? GENESIS_SLOT - 1],
+    ];
+    const due = [standing, out?.slot, out?.step, cleared, GENESIS_SLOT + reported - 1];
+    if (is.every((one, i) => one === due[i])) return;
+    this.#violate(`region ${r}: its lane stands at ${is.join(" ")}, the law's at ${due.join(" ")}`);
   }
 
   /** At the end, when nothing waits any more: nothing taken was lost, nothing told was untrue. */
@@ -288,6 +358,11 @@ export class Auditor {
         `a member was told of a transaction in block ${answer.height} that is not there`,
       );
     }
+    this.#law.regions.forEach(({ standing, reports }, r) => {
+      if (standing !== "in the market") this.counts.outAtEnd++;
+      // What waits at a lane that is out counts as if it had been cleared: nothing is lost.
+      for (const { report } of reports) this.#addReport(report, r);
+    });
     const isExact = this.#community.genesis.oracle.correctionWindowS > 50 * 900;
     this.#accounts.forEach(({ settled }, region) => {
       settled.forEach((bySlot, meter) => {
