@@ -220,7 +220,9 @@ function checkLateBills({ genesis, expect }: SlotCheck, record: SlotRecord, repo
   const { meters } = genesis.regions[r]!;
   const { retailUcPerWh: retail, feedInUcPerWh: feedIn } = genesis;
   const bills = billsOf(record, BILL_KIND.late);
-  const due = report.late.filter((entry) => meters[entry.meterIndex]!.role === "grid");
+  const due = report.late
+    .filter((entry) => meters[entry.meterIndex]!.role === "grid")
+    .sort((a, b) => a.meterIndex - b.meterIndex || a.slot - b.slot); // the order of leaves
   expect(bills.length === due.length, () => `region ${r}: ${bills.length} late bills`);
   due.forEach((entry, i) => {
     const bill = bills[i]!;
