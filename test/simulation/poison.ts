@@ -7,11 +7,7 @@
  * the software with a height of activation, above all heights at which a slot was ever begun; so
  * no answer that was given once ever changes.
  */
-import type {
-  LaneExecutor,
-  LaneFailure,
-  LaneOutcome,
-} from "../../services/chain/lane-executor.ts";
+import type { LaneExecutor, LaneFailure, LaneOutcome } from "../../services/chain/lane-executor.ts";
 import { GENESIS_SLOT } from "./community.ts";
 import type { Fault } from "./plan.ts";
 

@@ -101,9 +101,7 @@ export function checkForwardMarket(
 
 function forwardRows({ orders }: Auction): OrderRow[][] {
   return orders.map((own) =>
-    own.map((order) =>
-      row(order.isBid ? BID : ASK, order.limitUcPerWh, order.energyWh, order.id),
-    ),
+    own.map((order) => row(order.isBid ? BID : ASK, order.limitUcPerWh, order.energyWh, order.id)),
   );
 }
 

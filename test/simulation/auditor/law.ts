@@ -4,9 +4,9 @@
  * code of `services/chain` or `services/settlement`.
  */
 import { toHex } from "../../../services/primitives/bytes.ts";
+import { decodeCommitteeOrderTransaction } from "../../../services/wire/committee-order.ts";
 import { decodeCancelOrder, decodePlaceOrder } from "../../../services/wire/forward-order.ts";
 import type { Genesis } from "../../../services/wire/genesis.ts";
-import { decodeCommitteeOrderTransaction } from "../../../services/wire/committee-order.ts";
 import { TRANSACTION_CODE } from "../../../services/wire/refusals.ts";
 import { decodeReportTransaction, type Report } from "../../../services/wire/report.ts";
 import {
