@@ -121,7 +121,7 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    name: "a neighbour's flow to a lane that is out is settled with the retailer",
+    name: "what regions owe each other goes to the retailer while a lane is out",
     needs: "poisoned-lane",
     mutation: {
       application: (application) =>

@@ -23,6 +23,7 @@ export function planFromSeed({ seed, slots }: { seed: number; slots: number }): 
   const actions = [
     ...drawActions(prng.fork("actions"), draw),
     ...drawTrades(prng.fork("trades"), draw, poisons),
+    ...drawPayments(prng.fork("payments"), draw),
   ];
   return {
     ...{ seed, slots, community },
@@ -47,6 +48,25 @@ function drawActions(prng: Prng, { community, slots }: Draw): Action[] {
     }
   }
   return actions;
+}
+
+/** One seed in so many has payments. */
+const PAYING = 3;
+
+/** About as large as what a slot is worth to a member: some find the balance, some do not. */
+function drawPayments(prng: Prng, { community, slots }: Draw): Action[] {
+  if (prng.below(PAYING) > 0) return [];
+  const { members } = community.secrets;
+  const anyone = () => {
+    const region = prng.below(members.length);
+    return { region, member: prng.below(members[region]!.length) };
+  };
+  return Array.from({ length: 2 * slots }, (): Action => {
+    const atS = prng.below((slots + 1) * SLOT_S); // some beyond the last fault
+    const amountUc = prng.below(12) === 0 ? 0 : 1 + prng.below(10 ** (3 + prng.below(5)));
+    const to = prng.below(12) === 0 ? null : anyone();
+    return { atS, ...anyone(), call: { kind: "pay", to, amountUc } };
+  });
 }
 
 /**

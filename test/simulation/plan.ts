@@ -21,6 +21,11 @@ export type Action = {
         readonly limitUcPerWh: number;
         readonly energyWh: number;
       }
+    | {
+        readonly kind: "pay";
+        readonly to: { readonly region: number; readonly member: number } | null; // null: nobody
+        readonly amountUc: number;
+      }
     | { readonly kind: "cancel" } // the member's oldest open order, if there is one
     | { readonly kind: "repeat" }; // the last transaction that was executed, once more
 };

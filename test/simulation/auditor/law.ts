@@ -7,6 +7,7 @@ import { toHex } from "../../../services/primitives/bytes.ts";
 import { decodeCommitteeOrderTransaction } from "../../../services/wire/committee-order.ts";
 import { decodeCancelOrder, decodePlaceOrder } from "../../../services/wire/forward-order.ts";
 import type { Genesis } from "../../../services/wire/genesis.ts";
+import { decodePay } from "../../../services/wire/payment.ts";
 import { TRANSACTION_CODE } from "../../../services/wire/refusals.ts";
 import { decodeReportTransaction, type Report } from "../../../services/wire/report.ts";
 import {
@@ -15,6 +16,7 @@ import {
   type Limits,
   regionOfMarket,
 } from "../../../services/wire/transaction.ts";
+import type { Payments } from "./payments.ts";
 
 export type Order = {
   readonly id: number;
@@ -69,10 +71,15 @@ export class Law {
   readonly auctions = new Map<number, Auction>(); // by slot
   executedOrders = 0; // of the committee
   readonly #poisonAt: PoisonAt;
+  readonly #payments: Payments;
 
-  constructor(genesis: Genesis, poisonAt: PoisonAt) {
+  constructor(
+    genesis: Genesis,
+    parts: { readonly poisonAt: PoisonAt; readonly payments: Payments },
+  ) {
     this.genesis = genesis;
-    this.#poisonAt = poisonAt;
+    this.#poisonAt = parts.poisonAt;
+    this.#payments = parts.payments;
     this.#genesisSlot = genesis.genesisTimeS / genesis.slotS;
     this.regions = genesis.regions.map(({ members }) => ({
       limits: members.map((member) => ({
@@ -107,6 +114,11 @@ export class Law {
     }
   }
 
+  /** What was sent to regions in the market arrives, before a block's transactions. */
+  deliver(): void {
+    this.#payments.deliver((r) => this.regions[r]!.standing === "in the market");
+  }
+
   /** The code a transaction must have in this block; takes its effect where that is 0. */
   execute(bytes: Uint8Array, timeS: number): number {
     if (bytes[0] === 0x67) return this.#executeReport(bytes, timeS);
@@ -129,6 +141,11 @@ export class Law {
       if (region.pending[m] !== null) return TRANSACTION_CODE.limits_pending;
       region.pending[m] = { fromSlot: Math.floor(timeS / slotS) + 1, limits };
       return TRANSACTION_CODE.ok;
+    }
+    const pay = decodePay(data);
+    if (pay !== null) {
+      if (region.standing !== "in the market") return TRANSACTION_CODE.lane_quarantined;
+      return this.#payments.pay([this.regions.indexOf(region), m], pay);
     }
     const order = decodePlaceOrder(data);
     const cancel = decodeCancelOrder(data);

@@ -19,6 +19,7 @@ import type { Answered } from "../wallets.ts";
 import { checkForwardMarket, checkMeteredMarket, type HeldAuction } from "./coupling-check.ts";
 import { type DueSlot, Law, type PoisonAt } from "./law.ts";
 import { outstandingUc } from "./outstanding.ts";
+import { Payments } from "./payments.ts";
 import { Readings, type SlotEnergy } from "./readings.ts";
 import { sumUc } from "./shares.ts";
 import { type Brought, checkSlot } from "./slot-check.ts";
@@ -46,6 +47,7 @@ export class Auditor {
   readonly #community: Community;
   readonly #truth: Truth;
   readonly #law: Law;
+  readonly #payments: Payments;
   readonly #accounts: readonly Accounts[];
   readonly #violate: (what: string) => void;
   readonly #blocks: string[] = []; // hash of each block's header, by height - 1
@@ -55,7 +57,7 @@ export class Auditor {
   readonly #auctions = new Map<number, HeldAuction>(); // by slot, likewise
   #executed = new Map<string, { readonly height: number; readonly code: number }>();
   #isReading: Promise<void> = Promise.resolve();
-  counts = {
+  readonly #counts = {
     ...{ blocks: 0, transactions: 0, slots: 0, bills: 0, lateEntries: 0, checks: 0 },
     ...{ quarantines: 0, releases: 0, alone: 0, ordersKeptOut: 0, outAtEnd: 0, apart: 0 },
   };
@@ -72,12 +74,18 @@ export class Auditor {
     this.#truth = parts.truth;
     this.#violate = parts.violate;
     this.readings = new Readings(parts);
-    this.#law = new Law(genesis, parts.poisonAt);
     this.#accounts = genesis.regions.map(({ members, meters }) => ({
       membersUc: members.map(() => 0n),
       ...{ retailerUc: 0n, neighboursUc: 0n, gridOperatorUc: 0n, treasuryUc: 0n },
       settled: meters.map(() => new Map()),
     }));
+    this.#payments = new Payments(genesis, this.#accounts);
+    this.#law = new Law(genesis, { poisonAt: parts.poisonAt, payments: this.#payments });
+  }
+
+  get counts() {
+    const { inside, across, received } = this.#payments.counts;
+    return { ...this.#counts, paidInside: inside, paidAcross: across, received };
   }
 
   /** By region. */
@@ -87,7 +95,7 @@ export class Auditor {
 
   /** What a member was told; checked against the blocks at the end. */
   answer(answered: Answered): void {
-    if (answered.answer.code === TRANSACTION_CODE.lane_quarantined) this.counts.ordersKeptOut++;
+    if (answered.answer.code === TRANSACTION_CODE.lane_quarantined) this.#counts.ordersKeptOut++;
     this.#answered.push(answered);
   }
 
@@ -138,15 +146,16 @@ export class Auditor {
   #enter({ block, response, records }: Stored): void {
     const { height, timeS } = block.header;
     this.#blocks.push(toHex(headerHash(block.header)));
-    this.counts.blocks++;
+    this.#counts.blocks++;
     this.#law.closeGates(timeS);
+    this.#law.deliver();
     for (const [t, bytes] of block.transactions.entries()) {
       this.#execute(bytes, height, timeS, response.results[t]!);
     }
     const before = this.#law.regions.map(({ out }) => out);
     for (const due of this.#law.due(height)) this.#settle(due, records);
     this.#law.regions.forEach(({ out }, r) => {
-      if (out !== null && out !== before[r]) this.counts.quarantines++;
+      if (out !== null && out !== before[r]) this.#counts.quarantines++;
     });
     const [stray] = records.keys();
     if (stray !== undefined) this.#violate(`block ${height} cleared ${stray}, which was not due`);
@@ -169,9 +178,9 @@ export class Auditor {
     timeS: number,
     result: { readonly code: number; readonly info: string },
   ): void {
-    this.counts.transactions++;
+    this.#counts.transactions++;
     const due = this.#law.execute(bytes, timeS);
-    if (bytes[0] === COMMITTEE_ORDER_TYPE && due === TRANSACTION_CODE.ok) this.counts.releases++;
+    if (bytes[0] === COMMITTEE_ORDER_TYPE && due === TRANSACTION_CODE.ok) this.#counts.releases++;
     this.#executed.set(`${height}/${toHex(bytes)}`, { height, code: result.code });
     if (due === result.code) return;
     const [is, should] = [transactionCodeName(result.code), transactionCodeName(due)];
@@ -198,7 +207,7 @@ export class Auditor {
       return { report, reportBytes: bytes, limits: region.limits };
     });
     const expect = (isRight: boolean, what: () => string) => {
-      this.counts.checks++;
+      this.#counts.checks++;
       if (!isRight) this.#violate(`slot ${slot - GENESIS_SLOT}: ${what()}`);
     };
     const check = { genesis, slot, regions, brought, records, known, expect };
@@ -214,13 +223,13 @@ export class Auditor {
 
   /** Counts, and forgets a slot that every region has cleared. */
   #count(slot: number, known: (SlotRecord | null)[], regions: readonly number[]): void {
-    if (regions.length === 1) this.counts.alone++;
-    if (outstandingUc(this.#community.genesis, known) !== 0n) this.counts.apart++;
+    if (regions.length === 1) this.#counts.alone++;
+    if (outstandingUc(this.#community.genesis, known) !== 0n) this.#counts.apart++;
     if (known.includes(null)) {
       this.#known.set(slot, known);
       return;
     }
-    this.counts.slots++;
+    this.#counts.slots++;
     this.#known.delete(slot);
     this.#auctions.delete(slot);
     this.#law.auctions.delete(slot);
@@ -236,7 +245,7 @@ export class Auditor {
 
   #book(record: SlotRecord, r: number): void {
     const accounts = this.#accounts[r]!;
-    this.counts.bills += record.bills.length;
+    this.#counts.bills += record.bills.length;
     for (const { memberIndex, amountUc } of record.bills) {
       accounts.membersUc[memberIndex]! += amountUc;
     }
@@ -279,7 +288,7 @@ export class Auditor {
       this.#addEnergy(r, m, report.slot, { importWh, exportWh: report.exportWh[m]! });
     });
     for (const { slot: of, meterIndex, importWh, exportWh } of report.late) {
-      this.counts.lateEntries++;
+      this.#counts.lateEntries++;
       this.#addEnergy(r, meterIndex, of, { importWh, exportWh });
     }
   }
@@ -331,8 +340,10 @@ export class Auditor {
     const owedUc = sumUc(this.#accounts.map(({ neighboursUc }) => neighboursUc));
     const known = [...this.#known.values()];
     const waitingUc = sumUc(known.map((one) => outstandingUc(this.#community.genesis, one)));
-    if (owedUc + waitingUc === 0n) return;
-    this.#violate(`regions owe each other ${owedUc}, outstanding is ${waitingUc}`);
+    const { inFlightUc } = this.#payments;
+    if (owedUc + waitingUc === inFlightUc) return;
+    const rest = `outstanding is ${waitingUc}, in flight ${inFlightUc}`;
+    this.#violate(`regions owe each other ${owedUc}, ${rest}`);
   }
 
   /** A lane is in the market or out of it as the law has it, and keeps every report it was given. */
@@ -359,7 +370,9 @@ export class Auditor {
       );
     }
     this.#law.regions.forEach(({ standing, reports }, r) => {
-      if (standing !== "in the market") this.counts.outAtEnd++;
+      if (standing !== "in the market") this.#counts.outAtEnd++;
+      else if (this.#payments.isExpected(r))
+        this.#violate(`region ${r}: money is still on its way`);
       // What waits at a lane that is out counts as if it had been cleared: nothing is lost.
       for (const { report } of reports) this.#addReport(report, r);
     });
