@@ -11,16 +11,17 @@ import type { Slot } from "../../../services/primitives/units.ts";
 import { COMMITTEE_ORDER_TYPE } from "../../../services/wire/committee-order.ts";
 import { headerHash } from "../../../services/wire/header.ts";
 import { TRANSACTION_CODE, transactionCodeName } from "../../../services/wire/refusals.ts";
-import { QUALITY, type Report } from "../../../services/wire/report.ts";
 import type { SlotRecord } from "../../../services/wire/slot-record.ts";
+import { decodeMemberTransaction, regionOfMarket } from "../../../services/wire/transaction.ts";
 import { type Community, GENESIS_SLOT, type Truth } from "../community.ts";
 import type { Running } from "../market-node.ts";
 import type { Answered } from "../wallets.ts";
 import { checkForwardMarket, checkMeteredMarket, type HeldAuction } from "./coupling-check.ts";
+import { SettledEnergy } from "./energy.ts";
 import { type DueSlot, Law, type PoisonAt } from "./law.ts";
 import { outstandingUc } from "./outstanding.ts";
 import { Payments } from "./payments.ts";
-import { Readings, type SlotEnergy } from "./readings.ts";
+import { Readings } from "./readings.ts";
 import { sumUc } from "./shares.ts";
 import { type Brought, checkSlot } from "./slot-check.ts";
 
@@ -39,15 +40,14 @@ type Accounts = {
   neighboursUc: bigint;
   gridOperatorUc: bigint;
   treasuryUc: bigint;
-  readonly settled: Map<number, SlotEnergy>[]; // by meter and slot
 };
 
 export class Auditor {
   readonly readings: Readings;
   readonly #community: Community;
-  readonly #truth: Truth;
   readonly #law: Law;
   readonly #payments: Payments;
+  readonly #energy: SettledEnergy;
   readonly #accounts: readonly Accounts[];
   readonly #violate: (what: string) => void;
   readonly #blocks: string[] = []; // hash of each block's header, by height - 1
@@ -55,10 +55,11 @@ export class Auditor {
   /** Of slots that some region has cleared and another has not, by slot and region. */
   readonly #known = new Map<number, (SlotRecord | null)[]>();
   readonly #auctions = new Map<number, HeldAuction>(); // by slot, likewise
+  readonly #everOut = new Set<number>(); // regions that were quarantined at some time
   #executed = new Map<string, { readonly height: number; readonly code: number }>();
   #isReading: Promise<void> = Promise.resolve();
   readonly #counts = {
-    ...{ blocks: 0, transactions: 0, slots: 0, bills: 0, lateEntries: 0, checks: 0 },
+    ...{ blocks: 0, transactions: 0, slots: 0, bills: 0, checks: 0 },
     ...{ quarantines: 0, releases: 0, alone: 0, ordersKeptOut: 0, outAtEnd: 0, apart: 0 },
   };
 
@@ -71,13 +72,12 @@ export class Auditor {
   }) {
     const { genesis } = parts.community;
     this.#community = parts.community;
-    this.#truth = parts.truth;
     this.#violate = parts.violate;
     this.readings = new Readings(parts);
-    this.#accounts = genesis.regions.map(({ members, meters }) => ({
+    this.#energy = new SettledEnergy({ ...parts, readings: this.readings });
+    this.#accounts = genesis.regions.map(({ members }) => ({
       membersUc: members.map(() => 0n),
       ...{ retailerUc: 0n, neighboursUc: 0n, gridOperatorUc: 0n, treasuryUc: 0n },
-      settled: meters.map(() => new Map()),
     }));
     this.#payments = new Payments(genesis, this.#accounts);
     this.#law = new Law(genesis, { poisonAt: parts.poisonAt, payments: this.#payments });
@@ -85,7 +85,8 @@ export class Auditor {
 
   get counts() {
     const { inside, across, received } = this.#payments.counts;
-    return { ...this.#counts, paidInside: inside, paidAcross: across, received };
+    const { lateEntries } = this.#energy;
+    return { ...this.#counts, lateEntries, paidInside: inside, paidAcross: across, received };
   }
 
   /** By region. */
@@ -155,7 +156,9 @@ export class Auditor {
     const before = this.#law.regions.map(({ out }) => out);
     for (const due of this.#law.due(height)) this.#settle(due, records);
     this.#law.regions.forEach(({ out }, r) => {
-      if (out !== null && out !== before[r]) this.#counts.quarantines++;
+      if (out === null || out === before[r]) return;
+      this.#counts.quarantines++;
+      this.#everOut.add(r);
     });
     const [stray] = records.keys();
     if (stray !== undefined) this.#violate(`block ${height} cleared ${stray}, which was not due`);
@@ -216,7 +219,7 @@ export class Auditor {
     if (slot % SLOW_SLOTS === 0) checkMeteredMarket(check, places);
     for (const r of regions) {
       this.#book(records[r]!, r);
-      this.#checkReport(brought[r]!.report, r);
+      this.#energy.check(brought[r]!.report, r);
     }
     this.#count(slot, known, regions);
   }
@@ -255,62 +258,6 @@ export class Auditor {
     accounts.treasuryUc += record.treasuryUc;
   }
 
-  /** A report says the truth as far as it calls it actual, and never more than was measured. */
-  #checkReport(report: Report, r: number): void {
-    const slot = report.slot - GENESIS_SLOT;
-    report.importWh.forEach((importWh, m) => {
-      const exportWh = report.exportWh[m]!;
-      const quality = report.quality[m]!;
-      const name = `slot ${slot}: region ${r} meter ${m}`;
-      const true_ = this.#truth.energy({ region: r, meter: m, slot: report.slot });
-      const isTrue = importWh === true_.importWh && exportWh === true_.exportWh;
-      if (quality === QUALITY.actual && !isTrue) {
-        const [told, was] = [`${importWh}/${exportWh}`, `${true_.importWh}/${true_.exportWh}`];
-        this.#violate(`${name}: reported actual ${told} Wh, was ${was}`);
-      }
-      if (quality === QUALITY.missing && importWh + exportWh > 0) {
-        this.#violate(`${name}: missing, with energy`);
-      }
-    });
-    this.#addReport(report, r);
-    report.importWh.forEach((_, m) => {
-      const at = { region: r, meter: m };
-      const most = this.#truth.registers({ ...at, slot: this.readings.arrivedEnd(at) });
-      const settled = this.#settled(r, m);
-      if (settled.importWh > most.importWh || settled.exportWh > most.exportWh) {
-        this.#violate(`slot ${slot}: region ${r} meter ${m}: settled more than it ever said`);
-      }
-    });
-  }
-
-  #addReport(report: Report, r: number): void {
-    report.importWh.forEach((importWh, m) => {
-      this.#addEnergy(r, m, report.slot, { importWh, exportWh: report.exportWh[m]! });
-    });
-    for (const { slot: of, meterIndex, importWh, exportWh } of report.late) {
-      this.#counts.lateEntries++;
-      this.#addEnergy(r, meterIndex, of, { importWh, exportWh });
-    }
-  }
-
-  #addEnergy(r: number, m: number, slot: number, energy: SlotEnergy): void {
-    const bySlot = this.#accounts[r]!.settled[m]!;
-    const { importWh, exportWh } = bySlot.get(slot) ?? { importWh: 0, exportWh: 0 };
-    bySlot.set(slot, {
-      importWh: importWh + energy.importWh,
-      exportWh: exportWh + energy.exportWh,
-    });
-  }
-
-  #settled(r: number, m: number): SlotEnergy {
-    const total = { importWh: 0, exportWh: 0 };
-    for (const { importWh, exportWh } of this.#accounts[r]!.settled[m]!.values()) {
-      total.importWh += importWh;
-      total.exportWh += exportWh;
-    }
-    return total;
-  }
-
   /** Balances are the sum of all bills; registers settled are the sum of all reports. */
   #compareBalances(reader: Running["chain"]["reader"]): void {
     this.#accounts.forEach((accounts, r) => {
@@ -326,9 +273,9 @@ export class Auditor {
       expect("the neighbours", lane.neighboursBalanceUc, accounts.neighboursUc);
       expect("the grid operator", lane.gridOperatorBalanceUc, accounts.gridOperatorUc);
       expect("the treasury", lane.treasuryBalanceUc, accounts.treasuryUc);
-      accounts.settled.forEach((_, m) => {
-        const { importWh, exportWh } = this.#settled(r, m);
-        if (lane.settledImportWh[m] === importWh && lane.settledExportWh[m] === exportWh) return;
+      lane.settledImportWh.forEach((importWh, m) => {
+        const due = this.#energy.settled(r, m);
+        if (importWh === due.importWh && lane.settledExportWh[m] === due.exportWh) return;
         this.#violate(`region ${r} meter ${m}: settled registers are not the reports' sum`);
       });
     });
@@ -362,6 +309,7 @@ export class Auditor {
   /** At the end, when nothing waits any more: nothing taken was lost, nothing told was untrue. */
   finish(lastSlot: number): void {
     for (const { transaction, answer } of this.#answered) {
+      if (answer.code === TRANSACTION_CODE.lane_quarantined) this.#checkKeptOut(transaction);
       if (answer.height === 0) continue; // refused before it came to a block
       const found = this.#executed.get(`${answer.height}/${toHex(transaction)}`);
       if (found?.code === answer.code) continue;
@@ -370,40 +318,19 @@ export class Auditor {
       );
     }
     this.#law.regions.forEach(({ standing, reports }, r) => {
-      if (standing !== "in the market") this.#counts.outAtEnd++;
-      else if (this.#payments.isExpected(r))
-        this.#violate(`region ${r}: money is still on its way`);
+      const isIn = standing === "in the market";
+      if (!isIn) this.#counts.outAtEnd++;
+      if (isIn && this.#payments.isExpected(r)) this.#violate(`region ${r} waits for a payment`);
       // What waits at a lane that is out counts as if it had been cleared: nothing is lost.
-      for (const { report } of reports) this.#addReport(report, r);
+      for (const { report } of reports) this.#energy.add(report, r);
     });
-    const isExact = this.#community.genesis.oracle.correctionWindowS > 50 * 900;
-    this.#accounts.forEach(({ settled }, region) => {
-      settled.forEach((bySlot, meter) => {
-        const due = this.readings.due({ region, meter });
-        const name = `region ${region} meter ${meter}`;
-        if (isExact) this.#compareSlots(name, bySlot, due);
-        const is = this.#settled(region, meter);
-        const was = this.#truth.registers({ region, meter, slot: lastSlot });
-        if (is.importWh === was.importWh && is.exportWh === was.exportWh) return;
-        const [told, truth] = [`${is.importWh}/${is.exportWh}`, `${was.importWh}/${was.exportWh}`];
-        this.#violate(`${name}: settled ${told} Wh in all, its registers rose by ${truth}`);
-      });
-    });
+    this.#energy.finish(lastSlot);
   }
 
-  #compareSlots(
-    name: string,
-    settled: ReadonlyMap<number, SlotEnergy>,
-    due: ReadonlyMap<number, SlotEnergy>,
-  ): void {
-    const none = { importWh: 0, exportWh: 0 };
-    for (const slot of new Set([...settled.keys(), ...due.keys()])) {
-      const [is, should] = [settled.get(slot) ?? none, due.get(slot) ?? none];
-      if (is.importWh === should.importWh && is.exportWh === should.exportWh) continue;
-      const told = `settled ${is.importWh}/${is.exportWh} Wh`;
-      const text = `${name}, slot ${slot - GENESIS_SLOT}: ${told}, due by its records`;
-      this.#violate(`${text} ${should.importWh}/${should.exportWh}`);
-      return;
-    }
+  /** Nobody is kept out of a market that their region never left. */
+  #checkKeptOut(transaction: Uint8Array): void {
+    const r = regionOfMarket(decodeMemberTransaction(transaction).to);
+    if (r !== null && this.#everOut.has(r)) return;
+    this.#violate(`a member of region ${r}, which was never out, was refused as if it were`);
   }
 }
