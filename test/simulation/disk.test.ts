@@ -11,7 +11,7 @@ import { type LaneExecutor, sequentialExecutor } from "../../services/chain/lane
 import { createPrng } from "../../services/primitives/prng.ts";
 import { GENESIS_SLOT } from "./community.ts";
 import { type Cut, Disk } from "./disk.ts";
-import { poisonedExecutor } from "./poison.ts";
+import { Poisons } from "./poison.ts";
 import { openSimulatedLevel } from "./simulated-level.ts";
 import { World } from "./world.ts";
 
@@ -115,21 +115,37 @@ test("answers as LevelDB does, sublevels and ranges included", async () => {
   }
 });
 
-test("a poisoned lane fails in its slot, and the others come through", () => {
+test("a poisoned lane breaks in its slot and step, below the height of its repair", () => {
   const lane = (regionIndex: number) => ({ value: { regionIndex, held: null, curve: null } });
   const healthy: LaneExecutor = {
     ...sequentialExecutor,
-    open: ({ jobs }) => ({
-      brought: jobs.map(({ regionIndex }) => lane(regionIndex)),
-      close: () => [],
-    }),
+    open: ({ jobs }) => {
+      const outcomes = jobs.map(({ regionIndex }) => lane(regionIndex));
+      return { brought: outcomes, close: () => outcomes as never };
+    },
   };
-  const executor = poisonedExecutor(healthy, [{ region: 1, slot: 3 }]);
-  const open = (slot: number) => {
+  const rest = { kind: "poisoned-lane", lookS: 60, vainReleases: 0, comesBack: true } as const;
+  const poisons = new Poisons([
+    { ...rest, region: 1, slot: 3, step: "open" },
+    { ...rest, region: 0, slot: 5, step: "close" },
+  ]);
+  const executor = poisons.executor(healthy);
+  const clear = (slot: number, height: number) => {
     const jobs = [{ regionIndex: 0 }, { regionIndex: 1 }];
-    return executor.open({ slot: GENESIS_SLOT + slot, jobs } as never).brought;
+    const opened = executor.open({ slot: GENESIS_SLOT + slot, jobs, height } as never);
+    return [opened.brought, opened.close([])];
   };
-  expect(open(2)).toEqual([lane(0), lane(1)]);
-  const failure = { regionIndex: 1, step: "open", message: "a poisoned lane" };
-  expect(open(3)).toEqual([lane(0), { failure }]);
+  const whole = [lane(0), lane(1)];
+  const failure = (regionIndex: number, step: string) => {
+    return { failure: { regionIndex, step, message: "a poisoned lane" } };
+  };
+  expect(clear(2, 7)).toEqual([whole, whole]);
+  expect(clear(3, 8)[0]).toEqual([lane(0), failure(1, "open")]);
+  expect(clear(5, 9)).toEqual([whole, [failure(0, "close"), lane(1)]]);
+  poisons.repair(poisons.faults[0]!);
+  expect(clear(3, 9)[0]).toEqual([lane(0), failure(1, "open")]); // as it was, in a replay
+  expect(clear(3, 10)).toEqual([whole, whole]);
+  poisons.repair(poisons.faults[0]!);
+  expect(clear(3, 10)).toEqual([whole, whole]);
+  expect([poisons.lastingSlot(0), poisons.lastingSlot(1)]).toEqual([5, null]);
 });

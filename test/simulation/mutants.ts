@@ -13,8 +13,13 @@ import {
   type SlotRecord,
 } from "../../services/wire/slot-record.ts";
 import type { Mutation } from "./market-node.ts";
+import type { FaultKind } from "./plan.ts";
 
-export type Mutant = { readonly name: string; readonly mutation: Mutation };
+export type Mutant = {
+  readonly name: string;
+  readonly mutation: Mutation;
+  readonly needs?: FaultKind; // it shows in plans with such a fault alone
+};
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -93,6 +98,55 @@ export const MUTANTS: readonly Mutant[] = [
             (limit, m) => pendingLimits[m]?.limits.maxBuyUcPerWh ?? limit,
           );
           return { ...record, maxBuyUcPerWh };
+        }),
+    },
+  },
+  {
+    name: "a quarantine loses the reports that wait at its lane",
+    needs: "poisoned-lane",
+    mutation: {
+      application: (application) => {
+        const { commit } = application;
+        application.commit = () => {
+          const committed = commit();
+          const out = application.head().lanesOut.map(({ regionIndex }) => regionIndex);
+          const isLost = ({ key, value }: StoreChange) => {
+            const [family, region] = key.split("/");
+            return family === "pending" && value !== null && out.includes(Number(region));
+          };
+          return { ...committed, changes: committed.changes.filter((one) => !isLost(one)) };
+        };
+        return application;
+      },
+    },
+  },
+  {
+    name: "what regions owe each other goes to the retailer while a lane is out",
+    needs: "poisoned-lane",
+    mutation: {
+      application: (application) =>
+        changingRecords(application, (record) => {
+          const isApart = application.head().lanesOut.some((out) => out.sinceSlot <= record.slot);
+          const movedUc = isApart ? record.neighboursUc : 0n;
+          return {
+            ...record,
+            neighboursUc: (record.neighboursUc - movedUc) as MicroCents,
+            retailerUc: (record.retailerUc + movedUc) as MicroCents,
+          };
+        }),
+    },
+  },
+  {
+    name: "a line to a lane that is out carries energy all the same",
+    needs: "poisoned-lane",
+    mutation: {
+      application: (application) =>
+        changingRecords(application, (record) => {
+          if (application.head().lanesOut.length === 0) return record;
+          const flows = record.flows.map((flow) => {
+            return flow.energyWh > 0 ? flow : { ...flow, energyWh: 10, rentUc: 0n as MicroCents };
+          });
+          return { ...record, flows };
         }),
     },
   },

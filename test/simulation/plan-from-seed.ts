@@ -19,15 +19,20 @@ export function planFromSeed({ seed, slots }: { seed: number; slots: number }): 
   const prng = createPrng(`gridlane/simulation/${seed}`);
   const community = prng.fork("community").below(COMMUNITIES);
   const draw = { community: communityOf(community), slots };
+  const poisons = drawPoisons(prng.fork("poisons"), draw);
+  const actions = [
+    ...drawActions(prng.fork("actions"), draw),
+    ...drawTrades(prng.fork("trades"), draw, poisons),
+    ...drawPayments(prng.fork("payments"), draw),
+  ];
   return {
-    seed,
-    slots,
-    community,
-    actions: drawActions(prng.fork("actions"), draw),
-    faults: drawFaults(prng.fork("faults"), draw),
+    ...{ seed, slots, community },
+    actions: actions.sort((a, b) => a.atS - b.atS),
+    faults: [...drawFaults(prng.fork("faults"), draw), ...poisons],
   };
 }
 
+type Poison = Extract<Fault, { kind: "poisoned-lane" }>;
 type Draw = { readonly community: Community; readonly slots: number };
 
 function drawActions(prng: Prng, { community, slots }: Draw): Action[] {
@@ -42,7 +47,49 @@ function drawActions(prng: Prng, { community, slots }: Draw): Action[] {
       for (const call of drawCalls(prng, slot)) actions.push({ atS, ...at, call });
     }
   }
-  return actions.sort((a, b) => a.atS - b.atS);
+  return actions;
+}
+
+/** One seed in so many has payments. */
+const PAYING = 3;
+
+/** About as large as what a slot is worth to a member: some find the balance, some do not. */
+function drawPayments(prng: Prng, { community, slots }: Draw): Action[] {
+  if (prng.below(PAYING) > 0) return [];
+  const { members } = community.secrets;
+  const anyone = () => {
+    const region = prng.below(members.length);
+    return { region, member: prng.below(members[region]!.length) };
+  };
+  return Array.from({ length: 2 * slots }, (): Action => {
+    const atS = prng.below((slots + 1) * SLOT_S); // some beyond the last fault
+    const amountUc = prng.below(12) === 0 ? 0 : 1 + prng.below(10 ** (3 + prng.below(5)));
+    const to = prng.below(12) === 0 ? null : anyone();
+    return { atS, ...anyone(), call: { kind: "pay", to, amountUc } };
+  });
+}
+
+/**
+ * Forward orders that meet across regions, for the slots in which a lane breaks and the next ones:
+ * what is sold to a lane that is out, or bought from it, waits for its end to settle.
+ */
+function drawTrades(prng: Prng, { community }: Draw, poisons: readonly Poison[]): Action[] {
+  const { members } = community.secrets;
+  return poisons.flatMap((poison, i) => {
+    const own = prng.fork(`${i}`);
+    const poisonedSells = own.below(2) === 0;
+    const slot = Math.max(3, poison.slot) + own.below(3);
+    return members.flatMap((secrets, region) =>
+      secrets.flatMap((_, member): Action[] => {
+        const atS = (slot - 3) * SLOT_S + own.below(SLOT_S); // before its gate, however long
+        const energyWh = 50 + own.below(400);
+        if (own.below(4) === 0) return [];
+        const isAsk = (region === poison.region) === poisonedSells;
+        const terms = isAsk ? { side: 1, limitUcPerWh: 9_000 } : { side: 0, limitUcPerWh: 26_000 };
+        return [{ atS, region, member, call: { kind: "order", slot, energyWh, ...terms } }];
+      }),
+    );
+  });
 }
 
 function drawCalls(prng: Prng, slot: number): Action["call"][] {
@@ -112,6 +159,28 @@ function drawFaults(prng: Prng, draw: Draw): Fault[] {
   });
 }
 
+/** One seed in so many has poisoned lanes. */
+const POISONED = 6;
+
+/** Beside the other faults, whatever these are: a lane that is out meets all of them. */
+function drawPoisons(prng: Prng, draw: Draw): Poison[] {
+  if (prng.below(POISONED) > 0) return [];
+  const poisons = prng.below(3) === 0 ? 2 : 1;
+  return Array.from({ length: poisons }, (_, i) => drawPoison(prng.fork(`${i}`), draw));
+}
+
+function drawPoison(prng: Prng, { community, slots }: Draw): Poison {
+  return {
+    kind: "poisoned-lane",
+    region: prng.below(community.boxes.length),
+    slot: prng.below(slots - 1), // the last one clears when everything is repaired
+    step: prng.below(2) === 0 ? "open" : "close",
+    lookS: 30 + prng.below(prng.below(2) === 0 ? 300 : SLOT_S),
+    vainReleases: prng.below(3) === 0 ? 1 + prng.below(2) : 0,
+    comesBack: prng.below(4) > 0,
+  };
+}
+
 const BLOCK_STEPS = [
   ...["write_block", "finalize", "write_response", "commit", "write_state", "acknowledge"],
 ] as const;
@@ -173,7 +242,7 @@ function drawFault(prng: Prng, kind: FaultKind, { community, slots }: Draw): Fau
     case "cloned-key":
       return { kind, ...box, atS: Math.max(atS, 2 * SLOT_S), ahead: prng.below(2) };
     case "poisoned-lane":
-      return { kind, region, slot: prng.below(slots) };
+      return drawPoison(prng, { community, slots });
   }
 }
 

@@ -21,6 +21,11 @@ export type Action = {
         readonly limitUcPerWh: number;
         readonly energyWh: number;
       }
+    | {
+        readonly kind: "pay";
+        readonly to: { readonly region: number; readonly member: number } | null; // null: nobody
+        readonly amountUc: number;
+      }
     | { readonly kind: "cancel" } // the member's oldest open order, if there is one
     | { readonly kind: "repeat" }; // the last transaction that was executed, once more
 };
@@ -91,7 +96,15 @@ export type Fault =
     } & Box)
   | ({ readonly kind: "cloned-key"; readonly atS: number; readonly ahead: number } & Box)
   /** The region's lane breaks an invariant in a slot; the market must go on without it. */
-  | { readonly kind: "poisoned-lane"; readonly region: number; readonly slot: number };
+  | {
+      readonly kind: "poisoned-lane";
+      readonly region: number;
+      readonly slot: number;
+      readonly step: "open" | "close"; // which one breaks
+      readonly lookS: number; // the committee looks at the lane so often
+      readonly vainReleases: number; // ordered while the lane is still broken
+      readonly comesBack: boolean; // repaired before the next release; else broken for ever
+    };
 
 export type FaultKind = Fault["kind"];
 

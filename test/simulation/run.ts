@@ -9,6 +9,7 @@ import { toHex } from "../../services/primitives/bytes.ts";
 import { InvariantError } from "../../services/primitives/errors.ts";
 import { createPrng } from "../../services/primitives/prng.ts";
 import { Auditor } from "./auditor/ledger.ts";
+import { Committee } from "./committee.ts";
 import {
   type Community,
   CUTOFF_S,
@@ -23,7 +24,7 @@ import { MarketNode, type Mutation, type Running } from "./market-node.ts";
 import { MeterBox } from "./meter-box.ts";
 import { Network } from "./network.ts";
 import type { Plan } from "./plan.ts";
-import { poisonedExecutor } from "./poison.ts";
+import { Poisons } from "./poison.ts";
 import { Wallets } from "./wallets.ts";
 import { World } from "./world.ts";
 
@@ -55,6 +56,8 @@ class Run {
   readonly #network: Network;
   readonly #node: MarketNode;
   readonly #wallets: Wallets;
+  readonly #poisons: Poisons;
+  readonly #committee: Committee;
   readonly #boxes: readonly (readonly MeterBox[])[];
   readonly #faults: Faults;
   #violation: Outcome["violation"] = null;
@@ -67,14 +70,18 @@ class Run {
     const truth = new Truth(this.#community, seed);
     const receiptKey = ed25519PublicKey(this.#community.secrets.oracleReceipt);
     const violate = (what: string) => this.#violate(what);
-    this.#auditor = new Auditor({ community: this.#community, truth, receiptKey, violate });
+    const poisons = new Poisons(plan.faults.filter((fault) => fault.kind === "poisoned-lane"));
+    this.#poisons = poisons;
+    this.#auditor = new Auditor({
+      ...{ community: this.#community, truth, receiptKey, violate },
+      poisonAt: (at) => poisons.stepAt(at),
+    });
     this.#network = new Network(this.#world, { ingest: () => this.#ingest() });
     const onViolation = (where: string, failure: unknown) => this.#violate(told(where, failure));
     const [world, community] = [this.#world, this.#community];
-    const poisons = plan.faults.filter((fault) => fault.kind === "poisoned-lane");
     this.#node = new MarketNode({
       ...{ world, community, mutation, onViolation },
-      executor: poisonedExecutor(sequentialExecutor, poisons),
+      executor: poisons.executor(sequentialExecutor),
       publishReceipt: (topic, payload) => {
         this.#auditor.readings.answer(topic, payload);
         this.#network.publishReceipt(topic, payload);
@@ -92,6 +99,10 @@ class Run {
       ...{ world, community, actions, onAnswer, onViolation },
       node: this.#node,
     });
+    this.#committee = new Committee({
+      ...{ world, community, poisons, onAnswer, onViolation },
+      node: this.#node,
+    });
     this.#boxes = this.#makeBoxes(truth, { mutation, onViolation });
     this.#faults = new Faults({
       ...{ world, plan, community, truth, network: this.#network, node: this.#node },
@@ -103,6 +114,7 @@ class Run {
     const slots = this.#plan.slots + QUIET_SLOTS;
     const start = createPrng(`gridlane/simulation/start/${this.#plan.seed}`);
     this.#faults.schedule();
+    this.#committee.schedule(this.#plan.slots * SLOT_S);
     this.#node.start();
     for (const box of this.#boxes.flat()) {
       this.#world.after(start.below(WARM_UP_S / 2) * 1000, () => box.start());
@@ -131,8 +143,7 @@ class Run {
       return;
     }
     if (this.#wallets.waiting > 0) this.#violate(`${this.#wallets.waiting} actions without answer`);
-    const cleared = this.#auditor.clearedSlots;
-    if (cleared !== slots) this.#violate(`${cleared} of ${slots} slots are cleared at the end`);
+    this.#compareCleared(slots);
     this.#auditor.finish(GENESIS_SLOT + slots - 1);
     if (this.#violation !== null) return;
     const before = running.chain.reader.head();
@@ -142,6 +153,15 @@ class Run {
     const isSame =
       after?.height === before.height && toHex(after.appHash) === toHex(before.appHash);
     if (!isSame) this.#violate("a restart from the disk gives another state");
+  }
+
+  /** All slots of every region are cleared, but for one whose lane was never repaired. */
+  #compareCleared(slots: number): void {
+    this.#auditor.clearedSlots.forEach((cleared, region) => {
+      const due = Math.min(slots, this.#poisons.lastingSlot(region) ?? slots);
+      if (cleared === due) return;
+      this.#violate(`region ${region}: ${cleared} slots are cleared at the end, due are ${due}`);
+    });
   }
 
   /** A node is up: the auditor reads what it missed, and looks again at what it knows. */

@@ -5,7 +5,9 @@
  */
 import type { LaneView, Submitted } from "../../services/chain/access.ts";
 import { GridError } from "../../services/primitives/errors.ts";
+import type { MicroCents } from "../../services/primitives/units.ts";
 import { encodeCancelOrder, encodePlaceOrder } from "../../services/wire/forward-order.ts";
+import { encodePay } from "../../services/wire/payment.ts";
 import {
   encodeSetLimits,
   marketAddress,
@@ -157,6 +159,12 @@ export class Wallets {
     lane: LaneView,
   ): Uint8Array | null {
     if (call.kind === "limits") return encodeSetLimits(call);
+    if (call.kind === "pay") {
+      const { members } = this.#community.secrets;
+      const secret = call.to === null ? null : members[call.to.region]?.[call.to.member];
+      const to = secret == null ? new Uint8Array(20).fill(0xaa) : memberAddress(secret);
+      return encodePay({ to, amountUc: BigInt(call.amountUc) as MicroCents });
+    }
     if (call.kind === "order") return encodePlaceOrder({ ...call, slot: GENESIS_SLOT + call.slot });
     const own = lane.forwardOrders.find((order) => order.memberIndex === member);
     return own === undefined ? null : encodeCancelOrder({ slot: own.slot, orderId: own.id });

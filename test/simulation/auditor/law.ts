@@ -4,8 +4,10 @@
  * code of `services/chain` or `services/settlement`.
  */
 import { toHex } from "../../../services/primitives/bytes.ts";
+import { decodeCommitteeOrderTransaction } from "../../../services/wire/committee-order.ts";
 import { decodeCancelOrder, decodePlaceOrder } from "../../../services/wire/forward-order.ts";
 import type { Genesis } from "../../../services/wire/genesis.ts";
+import { decodePay } from "../../../services/wire/payment.ts";
 import { TRANSACTION_CODE } from "../../../services/wire/refusals.ts";
 import { decodeReportTransaction, type Report } from "../../../services/wire/report.ts";
 import {
@@ -14,6 +16,7 @@ import {
   type Limits,
   regionOfMarket,
 } from "../../../services/wire/transaction.ts";
+import type { Payments } from "./payments.ts";
 
 export type Order = {
   readonly id: number;
@@ -32,18 +35,51 @@ export type LawOfRegion = {
   reported: number; // reports so far
   orders: Order[]; // open
   orderCount: number; // placed so far
-  /** What met in an auction whose slot has not settled yet: orders less their own crossings. */
-  readonly auctions: Map<number, readonly Order[]>;
+  cleared: number; // slots so far
+  standing: Standing;
+  out: Out | null; // null: in the market
 };
+
+export type Standing = "in the market" | "quarantined" | "catching up";
+
+/** Where a lane broke. */
+export type Out = { readonly slot: number; readonly step: "open" | "close" };
+
+/** What met in a forward auction: orders less their own crossings, of who was in the market. */
+export type Auction = {
+  readonly present: readonly boolean[]; // by region
+  readonly orders: readonly (readonly Order[])[]; // by region
+};
+
+/** A slot that a block must clear, and over which regions: rising, one at least. */
+export type DueSlot = { readonly slot: number; readonly regions: readonly number[] };
+
+/** The truth about broken lanes. */
+export type PoisonAt = (at: {
+  readonly region: number;
+  readonly slot: number;
+  readonly height: number;
+}) => Out["step"] | null;
+
+/** Slots that a released lane clears in one block, at most. */
+const CATCH_UP_MAX = 32;
 
 export class Law {
   readonly genesis: Genesis;
   readonly regions: readonly LawOfRegion[];
   readonly #genesisSlot: number;
-  cleared = 0; // slots
+  readonly auctions = new Map<number, Auction>(); // by slot
+  executedOrders = 0; // of the committee
+  readonly #poisonAt: PoisonAt;
+  readonly #payments: Payments;
 
-  constructor(genesis: Genesis) {
+  constructor(
+    genesis: Genesis,
+    parts: { readonly poisonAt: PoisonAt; readonly payments: Payments },
+  ) {
     this.genesis = genesis;
+    this.#poisonAt = parts.poisonAt;
+    this.#payments = parts.payments;
     this.#genesisSlot = genesis.genesisTimeS / genesis.slotS;
     this.regions = genesis.regions.map(({ members }) => ({
       limits: members.map((member) => ({
@@ -56,7 +92,9 @@ export class Law {
       reported: 0,
       orders: [],
       orderCount: 0,
-      auctions: new Map(),
+      cleared: 0,
+      standing: "in the market",
+      out: null,
     }));
   }
 
@@ -66,17 +104,25 @@ export class Law {
     const last = Math.floor((timeS + this.genesis.forward!.gateClosureS!) / slotS);
     const due = new Set(this.regions.flatMap(({ orders }) => orders.map((order) => order.slot)));
     for (const slot of [...due].filter((one) => one <= last)) {
-      for (const region of this.regions) {
+      const present = this.regions.map(({ standing }) => standing === "in the market");
+      const orders = this.regions.map((region, r) => {
         const meeting = region.orders.filter((order) => order.slot === slot);
         region.orders = region.orders.filter((order) => order.slot !== slot);
-        region.auctions.set(slot, withoutOwnTrade(meeting));
-      }
+        return present[r] ? withoutOwnTrade(meeting) : []; // one that is out does not trade
+      });
+      this.auctions.set(slot, { present, orders });
     }
+  }
+
+  /** What was sent to regions in the market arrives, before a block's transactions. */
+  deliver(): void {
+    this.#payments.deliver((r) => this.regions[r]!.standing === "in the market");
   }
 
   /** The code a transaction must have in this block; takes its effect where that is 0. */
   execute(bytes: Uint8Array, timeS: number): number {
     if (bytes[0] === 0x67) return this.#executeReport(bytes, timeS);
+    if (bytes[0] === 0x68) return this.#executeCommitteeOrder(bytes);
     const { sender, nonce, to, data } = decodeMemberTransaction(bytes);
     const [r, m] = this.#memberOf(sender!);
     const region = this.regions[r]!;
@@ -96,6 +142,11 @@ export class Law {
       region.pending[m] = { fromSlot: Math.floor(timeS / slotS) + 1, limits };
       return TRANSACTION_CODE.ok;
     }
+    const pay = decodePay(data);
+    if (pay !== null) {
+      if (region.standing !== "in the market") return TRANSACTION_CODE.lane_quarantined;
+      return this.#payments.pay([this.regions.indexOf(region), m], pay);
+    }
     const order = decodePlaceOrder(data);
     const cancel = decodeCancelOrder(data);
     const slot = (order ?? cancel)!.slot;
@@ -103,6 +154,7 @@ export class Law {
     if (slot < Math.max(firstOpen, this.#genesisSlot)) return TRANSACTION_CODE.gate_closed;
     if (order !== null) {
       if (slot * slotS - timeS > forward!.horizonS!) return TRANSACTION_CODE.slot_beyond_horizon;
+      if (region.standing !== "in the market") return TRANSACTION_CODE.lane_quarantined;
       const { limitUcPerWh, energyWh } = order;
       const id = ++region.orderCount;
       region.orders.push({ id, slot, member: m, isBid: order.side === 0, limitUcPerWh, energyWh });
@@ -127,18 +179,64 @@ export class Law {
     return TRANSACTION_CODE.ok;
   }
 
-  /** The next slot that every region has reported, with the limits that hold in it; or null. */
-  nextDue(): number | null {
-    if (this.regions.some(({ reported }) => reported <= this.cleared)) return null;
-    const slot = this.#genesisSlot + this.cleared++;
-    for (const { pending, limits } of this.regions) {
+  /** Releases alone: nobody here orders anything else. */
+  #executeCommitteeOrder(bytes: Uint8Array): number {
+    const { sequence, act } = decodeCommitteeOrderTransaction(bytes).order;
+    if (sequence <= this.executedOrders) return TRANSACTION_CODE.committee_order_replayed;
+    if (sequence > this.executedOrders + 1) return TRANSACTION_CODE.committee_order_gapped;
+    const region = act.kind === "release" ? this.regions[act.regionIndex] : undefined;
+    if (region?.standing !== "quarantined") return TRANSACTION_CODE.release_invalid;
+    region.standing = "catching up";
+    this.executedOrders++;
+    return TRANSACTION_CODE.ok;
+  }
+
+  /**
+   * What a block clears, in order: first each released region what it has missed, on its own; then
+   * the regions in the market together. Each slot has its effect here as it is taken.
+   */
+  *due(height: number): Generator<DueSlot> {
+    const furthest = Math.max(...this.regions.map(({ cleared }) => cleared));
+    for (const [r, region] of this.regions.entries()) {
+      for (let n = 0; n < CATCH_UP_MAX && region.standing === "catching up"; n++) {
+        if (region.cleared === furthest || region.reported === region.cleared) break;
+        yield* this.#clear(region.cleared, [r], height);
+      }
+      if (region.standing === "catching up" && region.cleared === furthest) {
+        region.standing = "in the market";
+        region.out = null;
+      }
+    }
+    for (;;) {
+      const together = [...this.regions.keys()].filter(
+        (r) => this.regions[r]!.standing === "in the market",
+      );
+      const next = Math.max(...together.map((r) => this.regions[r]!.cleared));
+      if (together.length === 0 || together.some((r) => this.regions[r]!.reported <= next)) return;
+      yield* this.#clear(next, together, height);
+    }
+  }
+
+  /** The slot over those whose lanes do not break in it; the others are out from here on. */
+  *#clear(index: number, regions: readonly number[], height: number): Generator<DueSlot> {
+    const slot = this.#genesisSlot + index;
+    const whole = regions.filter((r) => {
+      const step = this.#poisonAt({ region: r, slot, height });
+      if (step === null) return true;
+      this.regions[r]!.standing = "quarantined";
+      this.regions[r]!.out = { slot, step };
+      return false;
+    });
+    for (const r of whole) {
+      const { pending, limits } = this.regions[r]!;
       pending.forEach((change, m) => {
         if (change === null || change.fromSlot > slot) return;
         limits[m] = change.limits;
         pending[m] = null;
       });
+      this.regions[r]!.cleared++;
     }
-    return slot;
+    if (whole.length > 0) yield { slot, regions: whole };
   }
 
   #memberOf(address: Uint8Array): readonly [number, number] {

@@ -5,19 +5,23 @@
  *
  * It outlives every crash of the node, so what it has seen once must be there ever after.
  */
-import type { StoredBlock } from "../../../services/chain/access.ts";
+import type { LaneView, StoredBlock } from "../../../services/chain/access.ts";
 import { toHex } from "../../../services/primitives/bytes.ts";
 import type { Slot } from "../../../services/primitives/units.ts";
+import { COMMITTEE_ORDER_TYPE } from "../../../services/wire/committee-order.ts";
 import { headerHash } from "../../../services/wire/header.ts";
-import { transactionCodeName } from "../../../services/wire/refusals.ts";
-import { QUALITY, type Report } from "../../../services/wire/report.ts";
+import { TRANSACTION_CODE, transactionCodeName } from "../../../services/wire/refusals.ts";
 import type { SlotRecord } from "../../../services/wire/slot-record.ts";
+import { decodeMemberTransaction, regionOfMarket } from "../../../services/wire/transaction.ts";
 import { type Community, GENESIS_SLOT, type Truth } from "../community.ts";
 import type { Running } from "../market-node.ts";
 import type { Answered } from "../wallets.ts";
-import { checkForwardMarket, checkMeteredMarket } from "./coupling-check.ts";
-import { Law } from "./law.ts";
-import { Readings, type SlotEnergy } from "./readings.ts";
+import { checkForwardMarket, checkMeteredMarket, type HeldAuction } from "./coupling-check.ts";
+import { SettledEnergy } from "./energy.ts";
+import { type DueSlot, Law, type PoisonAt } from "./law.ts";
+import { outstandingUc } from "./outstanding.ts";
+import { Payments } from "./payments.ts";
+import { Readings } from "./readings.ts";
 import { sumUc } from "./shares.ts";
 import { type Brought, checkSlot } from "./slot-check.ts";
 
@@ -27,7 +31,7 @@ const SLOW_SLOTS = 3;
 type Stored = {
   readonly block: StoredBlock;
   readonly response: { readonly results: readonly { code: number; info: string }[] };
-  readonly slots: SlotRecord[][]; // cleared by it: by slot, then region
+  readonly records: Map<string, SlotRecord>; // of what it cleared, by region and slot
 };
 
 type Accounts = {
@@ -36,47 +40,63 @@ type Accounts = {
   neighboursUc: bigint;
   gridOperatorUc: bigint;
   treasuryUc: bigint;
-  readonly settled: Map<number, SlotEnergy>[]; // by meter and slot
 };
 
 export class Auditor {
   readonly readings: Readings;
   readonly #community: Community;
-  readonly #truth: Truth;
   readonly #law: Law;
+  readonly #payments: Payments;
+  readonly #energy: SettledEnergy;
   readonly #accounts: readonly Accounts[];
   readonly #violate: (what: string) => void;
   readonly #blocks: string[] = []; // hash of each block's header, by height - 1
   readonly #answered: Answered[] = [];
+  /** Of slots that some region has cleared and another has not, by slot and region. */
+  readonly #known = new Map<number, (SlotRecord | null)[]>();
+  readonly #auctions = new Map<number, HeldAuction>(); // by slot, likewise
+  readonly #everOut = new Set<number>(); // regions that were quarantined at some time
   #executed = new Map<string, { readonly height: number; readonly code: number }>();
   #isReading: Promise<void> = Promise.resolve();
-  counts = { blocks: 0, transactions: 0, slots: 0, bills: 0, lateEntries: 0, checks: 0 };
+  readonly #counts = {
+    ...{ blocks: 0, transactions: 0, slots: 0, bills: 0, checks: 0 },
+    ...{ quarantines: 0, releases: 0, alone: 0, ordersKeptOut: 0, outAtEnd: 0, apart: 0 },
+  };
 
   constructor(parts: {
     readonly community: Community;
     readonly truth: Truth;
     readonly receiptKey: Uint8Array;
+    readonly poisonAt: PoisonAt;
     readonly violate: (what: string) => void;
   }) {
     const { genesis } = parts.community;
     this.#community = parts.community;
-    this.#truth = parts.truth;
     this.#violate = parts.violate;
     this.readings = new Readings(parts);
-    this.#law = new Law(genesis);
-    this.#accounts = genesis.regions.map(({ members, meters }) => ({
+    this.#energy = new SettledEnergy({ ...parts, readings: this.readings });
+    this.#accounts = genesis.regions.map(({ members }) => ({
       membersUc: members.map(() => 0n),
       ...{ retailerUc: 0n, neighboursUc: 0n, gridOperatorUc: 0n, treasuryUc: 0n },
-      settled: meters.map(() => new Map()),
     }));
+    this.#payments = new Payments(genesis, this.#accounts);
+    this.#law = new Law(genesis, { poisonAt: parts.poisonAt, payments: this.#payments });
   }
 
-  get clearedSlots(): number {
-    return this.#law.cleared;
+  get counts() {
+    const { inside, across, received } = this.#payments.counts;
+    const { lateEntries } = this.#energy;
+    return { ...this.#counts, lateEntries, paidInside: inside, paidAcross: across, received };
+  }
+
+  /** By region. */
+  get clearedSlots(): readonly number[] {
+    return this.#law.regions.map(({ cleared }) => cleared);
   }
 
   /** What a member was told; checked against the blocks at the end. */
   answer(answered: Answered): void {
+    if (answered.answer.code === TRANSACTION_CODE.lane_quarantined) this.#counts.ordersKeptOut++;
     this.#answered.push(answered);
   }
 
@@ -113,30 +133,35 @@ export class Auditor {
       this.#violate(`block ${height} or its answer is missing`);
       return null;
     }
-    const slots: SlotRecord[][] = [];
-    for (let slot = GENESIS_SLOT + this.#law.cleared; ; slot++) {
-      const records: SlotRecord[] = [];
-      for (const [r] of this.#community.genesis.regions.entries()) {
+    const records = new Map<string, SlotRecord>();
+    for (const [r, { cleared }] of [...this.#law.regions.entries()]) {
+      for (let slot = GENESIS_SLOT + cleared; ; slot++) {
         const record = await reader.slotRecord(r, slot as Slot);
-        if (record?.height === height) records.push(record);
+        if (record?.height !== height) break;
+        records.set(`${r}/${slot}`, record);
       }
-      if (records.length === 0) return { block, response, slots };
-      slots.push(records);
     }
+    return { block, response, records };
   }
 
-  #enter({ block, response, slots }: Stored): void {
+  #enter({ block, response, records }: Stored): void {
     const { height, timeS } = block.header;
     this.#blocks.push(toHex(headerHash(block.header)));
-    this.counts.blocks++;
+    this.#counts.blocks++;
     this.#law.closeGates(timeS);
+    this.#law.deliver();
     for (const [t, bytes] of block.transactions.entries()) {
       this.#execute(bytes, height, timeS, response.results[t]!);
     }
-    for (let slot = this.#law.nextDue(); slot !== null; slot = this.#law.nextDue()) {
-      this.#settle(slot, slots.shift() ?? []);
-    }
-    if (slots.length > 0) this.#violate(`block ${height} cleared a slot that was not due`);
+    const before = this.#law.regions.map(({ out }) => out);
+    for (const due of this.#law.due(height)) this.#settle(due, records);
+    this.#law.regions.forEach(({ out }, r) => {
+      if (out === null || out === before[r]) return;
+      this.#counts.quarantines++;
+      this.#everOut.add(r);
+    });
+    const [stray] = records.keys();
+    if (stray !== undefined) this.#violate(`block ${height} cleared ${stray}, which was not due`);
   }
 
   /** Every block seen so far is still there, byte for byte, and can be read. */
@@ -156,42 +181,74 @@ export class Auditor {
     timeS: number,
     result: { readonly code: number; readonly info: string },
   ): void {
-    this.counts.transactions++;
+    this.#counts.transactions++;
     const due = this.#law.execute(bytes, timeS);
+    if (bytes[0] === COMMITTEE_ORDER_TYPE && due === TRANSACTION_CODE.ok) this.#counts.releases++;
     this.#executed.set(`${height}/${toHex(bytes)}`, { height, code: result.code });
     if (due === result.code) return;
     const [is, should] = [transactionCodeName(result.code), transactionCodeName(due)];
     this.#violate(`block ${height}: a transaction is ${is} (${result.info}), due is ${should}`);
   }
 
-  #settle(slot: number, records: readonly SlotRecord[]): void {
+  /** @param stored - of the block; what is settled is taken out */
+  #settle({ slot, regions }: DueSlot, stored: Map<string, SlotRecord>): void {
     const { genesis } = this.#community;
-    if (records.length !== genesis.regions.length) {
-      this.#violate(`slot ${slot - GENESIS_SLOT} was due, ${records.length} regions cleared it`);
+    const records = genesis.regions.map((_, r) => {
+      return regions.includes(r) ? (stored.get(`${r}/${slot}`) ?? null) : null;
+    });
+    for (const r of regions) {
+      stored.delete(`${r}/${slot}`);
+      if (records[r] !== null) continue;
+      this.#violate(`slot ${slot - GENESIS_SLOT} was due in region ${r}, and is not cleared`);
       return;
     }
-    const brought = this.#law.regions.map((region): Brought => {
+    const known = this.#known.get(slot) ?? genesis.regions.map(() => null);
+    for (const r of regions) known[r] = records[r]!;
+    const brought = this.#law.regions.map((region, r): Brought | null => {
+      if (!regions.includes(r)) return null;
       const { report, bytes } = region.reports.shift()!;
-      const orders = region.auctions.get(slot) ?? null;
-      region.auctions.delete(slot);
-      return { report, reportBytes: bytes, limits: region.limits, orders };
+      return { report, reportBytes: bytes, limits: region.limits };
     });
     const expect = (isRight: boolean, what: () => string) => {
-      this.counts.checks++;
+      this.#counts.checks++;
       if (!isRight) this.#violate(`slot ${slot - GENESIS_SLOT}: ${what()}`);
     };
-    const check = { genesis, slot, brought, records, expect };
+    const check = { genesis, slot, regions, brought, records, known, expect };
     const places = checkSlot(check);
-    checkForwardMarket(check, places);
+    checkForwardMarket(check, this.#auction(slot), places);
     if (slot % SLOW_SLOTS === 0) checkMeteredMarket(check, places);
-    for (const [r, record] of records.entries()) this.#book(record, r);
-    for (const [r, { report }] of brought.entries()) this.#checkReport(report, r);
-    this.counts.slots++;
+    for (const r of regions) {
+      this.#book(records[r]!, r);
+      this.#energy.check(brought[r]!.report, r);
+    }
+    this.#count(slot, known, regions);
+  }
+
+  /** Counts, and forgets a slot that every region has cleared. */
+  #count(slot: number, known: (SlotRecord | null)[], regions: readonly number[]): void {
+    if (regions.length === 1) this.#counts.alone++;
+    if (outstandingUc(this.#community.genesis, known) !== 0n) this.#counts.apart++;
+    if (known.includes(null)) {
+      this.#known.set(slot, known);
+      return;
+    }
+    this.#counts.slots++;
+    this.#known.delete(slot);
+    this.#auctions.delete(slot);
+    this.#law.auctions.delete(slot);
+  }
+
+  #auction(slot: number): HeldAuction | null {
+    const auction = this.#law.auctions.get(slot);
+    if (auction === undefined) return null;
+    const held = this.#auctions.get(slot) ?? { ...auction, slow: null, boughtWh: new Map() };
+    this.#auctions.set(slot, held);
+    return held;
   }
 
   #book(record: SlotRecord, r: number): void {
     const accounts = this.#accounts[r]!;
-    this.counts.bills += record.bills.length;
+    this.#counts.bills += record.bills.length;
     for (const { memberIndex, amountUc } of record.bills) {
       accounts.membersUc[memberIndex]! += amountUc;
     }
@@ -201,60 +258,11 @@ export class Auditor {
     accounts.treasuryUc += record.treasuryUc;
   }
 
-  /** A report says the truth as far as it calls it actual, and never more than was measured. */
-  #checkReport(report: Report, r: number): void {
-    const slot = report.slot - GENESIS_SLOT;
-    report.importWh.forEach((importWh, m) => {
-      const exportWh = report.exportWh[m]!;
-      const quality = report.quality[m]!;
-      const name = `slot ${slot}: region ${r} meter ${m}`;
-      const true_ = this.#truth.energy({ region: r, meter: m, slot: report.slot });
-      const isTrue = importWh === true_.importWh && exportWh === true_.exportWh;
-      if (quality === QUALITY.actual && !isTrue) {
-        const [told, was] = [`${importWh}/${exportWh}`, `${true_.importWh}/${true_.exportWh}`];
-        this.#violate(`${name}: reported actual ${told} Wh, was ${was}`);
-      }
-      if (quality === QUALITY.missing && importWh + exportWh > 0) {
-        this.#violate(`${name}: missing, with energy`);
-      }
-      this.#addEnergy(r, m, report.slot, { importWh, exportWh });
-    });
-    for (const { slot: of, meterIndex, importWh, exportWh } of report.late) {
-      this.counts.lateEntries++;
-      this.#addEnergy(r, meterIndex, of, { importWh, exportWh });
-    }
-    report.importWh.forEach((_, m) => {
-      const at = { region: r, meter: m };
-      const most = this.#truth.registers({ ...at, slot: this.readings.arrivedEnd(at) });
-      const settled = this.#settled(r, m);
-      if (settled.importWh > most.importWh || settled.exportWh > most.exportWh) {
-        this.#violate(`slot ${slot}: region ${r} meter ${m}: settled more than it ever said`);
-      }
-    });
-  }
-
-  #addEnergy(r: number, m: number, slot: number, energy: SlotEnergy): void {
-    const bySlot = this.#accounts[r]!.settled[m]!;
-    const { importWh, exportWh } = bySlot.get(slot) ?? { importWh: 0, exportWh: 0 };
-    bySlot.set(slot, {
-      importWh: importWh + energy.importWh,
-      exportWh: exportWh + energy.exportWh,
-    });
-  }
-
-  #settled(r: number, m: number): SlotEnergy {
-    const total = { importWh: 0, exportWh: 0 };
-    for (const { importWh, exportWh } of this.#accounts[r]!.settled[m]!.values()) {
-      total.importWh += importWh;
-      total.exportWh += exportWh;
-    }
-    return total;
-  }
-
   /** Balances are the sum of all bills; registers settled are the sum of all reports. */
   #compareBalances(reader: Running["chain"]["reader"]): void {
     this.#accounts.forEach((accounts, r) => {
       const lane = reader.lane(r);
+      this.#compareStanding(lane, r);
       const expect = (name: string, is: bigint, due: bigint) => {
         if (is !== due) this.#violate(`region ${r}: balance of ${name} is ${is}, bills say ${due}`);
       };
@@ -265,9 +273,9 @@ export class Auditor {
       expect("the neighbours", lane.neighboursBalanceUc, accounts.neighboursUc);
       expect("the grid operator", lane.gridOperatorBalanceUc, accounts.gridOperatorUc);
       expect("the treasury", lane.treasuryBalanceUc, accounts.treasuryUc);
-      accounts.settled.forEach((_, m) => {
-        const { importWh, exportWh } = this.#settled(r, m);
-        if (lane.settledImportWh[m] === importWh && lane.settledExportWh[m] === exportWh) return;
+      lane.settledImportWh.forEach((importWh, m) => {
+        const due = this.#energy.settled(r, m);
+        if (importWh === due.importWh && lane.settledExportWh[m] === due.exportWh) return;
         this.#violate(`region ${r} meter ${m}: settled registers are not the reports' sum`);
       });
     });
@@ -276,11 +284,32 @@ export class Auditor {
       return sumUc([...accounts.membersUc, retailerUc, neighboursUc, gridOperatorUc, treasuryUc]);
     });
     if (sumUc(all) !== 0n) this.#violate(`all accounts sum to ${sumUc(all)}`);
+    const owedUc = sumUc(this.#accounts.map(({ neighboursUc }) => neighboursUc));
+    const known = [...this.#known.values()];
+    const waitingUc = sumUc(known.map((one) => outstandingUc(this.#community.genesis, one)));
+    const { inFlightUc } = this.#payments;
+    if (owedUc + waitingUc === inFlightUc) return;
+    const rest = `outstanding is ${waitingUc}, in flight ${inFlightUc}`;
+    this.#violate(`regions owe each other ${owedUc}, ${rest}`);
+  }
+
+  /** A lane is in the market or out of it as the law has it, and keeps every report it was given. */
+  #compareStanding(lane: LaneView, r: number): void {
+    const { standing, out, cleared, reported } = this.#law.regions[r]!;
+    const { quarantine, clearedSlots, reportedSlot } = lane;
+    const is = [
+      ...[quarantine?.standing ?? "in the market", quarantine?.sinceSlot, quarantine?.step],
+      ...[clearedSlots, reportedSlot ?? GENESIS_SLOT - 1],
+    ];
+    const due = [standing, out?.slot, out?.step, cleared, GENESIS_SLOT + reported - 1];
+    if (is.every((one, i) => one === due[i])) return;
+    this.#violate(`region ${r}: its lane stands at ${is.join(" ")}, the law's at ${due.join(" ")}`);
   }
 
   /** At the end, when nothing waits any more: nothing taken was lost, nothing told was untrue. */
   finish(lastSlot: number): void {
     for (const { transaction, answer } of this.#answered) {
+      if (answer.code === TRANSACTION_CODE.lane_quarantined) this.#checkKeptOut(transaction);
       if (answer.height === 0) continue; // refused before it came to a block
       const found = this.#executed.get(`${answer.height}/${toHex(transaction)}`);
       if (found?.code === answer.code) continue;
@@ -288,34 +317,20 @@ export class Auditor {
         `a member was told of a transaction in block ${answer.height} that is not there`,
       );
     }
-    const isExact = this.#community.genesis.oracle.correctionWindowS > 50 * 900;
-    this.#accounts.forEach(({ settled }, region) => {
-      settled.forEach((bySlot, meter) => {
-        const due = this.readings.due({ region, meter });
-        const name = `region ${region} meter ${meter}`;
-        if (isExact) this.#compareSlots(name, bySlot, due);
-        const is = this.#settled(region, meter);
-        const was = this.#truth.registers({ region, meter, slot: lastSlot });
-        if (is.importWh === was.importWh && is.exportWh === was.exportWh) return;
-        const [told, truth] = [`${is.importWh}/${is.exportWh}`, `${was.importWh}/${was.exportWh}`];
-        this.#violate(`${name}: settled ${told} Wh in all, its registers rose by ${truth}`);
-      });
+    this.#law.regions.forEach(({ standing, reports }, r) => {
+      const isIn = standing === "in the market";
+      if (!isIn) this.#counts.outAtEnd++;
+      if (isIn && this.#payments.isExpected(r)) this.#violate(`region ${r} waits for a payment`);
+      // What waits at a lane that is out counts as if it had been cleared: nothing is lost.
+      for (const { report } of reports) this.#energy.add(report, r);
     });
+    this.#energy.finish(lastSlot);
   }
 
-  #compareSlots(
-    name: string,
-    settled: ReadonlyMap<number, SlotEnergy>,
-    due: ReadonlyMap<number, SlotEnergy>,
-  ): void {
-    const none = { importWh: 0, exportWh: 0 };
-    for (const slot of new Set([...settled.keys(), ...due.keys()])) {
-      const [is, should] = [settled.get(slot) ?? none, due.get(slot) ?? none];
-      if (is.importWh === should.importWh && is.exportWh === should.exportWh) continue;
-      const told = `settled ${is.importWh}/${is.exportWh} Wh`;
-      const text = `${name}, slot ${slot - GENESIS_SLOT}: ${told}, due by its records`;
-      this.#violate(`${text} ${should.importWh}/${should.exportWh}`);
-      return;
-    }
+  /** Nobody is kept out of a market that their region never left. */
+  #checkKeptOut(transaction: Uint8Array): void {
+    const r = regionOfMarket(decodeMemberTransaction(transaction).to);
+    if (r !== null && this.#everOut.has(r)) return;
+    this.#violate(`a member of region ${r}, which was never out, was refused as if it were`);
   }
 }
