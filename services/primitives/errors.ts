@@ -42,6 +42,7 @@ export type EdgeErrors = {
   capacity_exceeded: { readonly what: string; readonly max: number };
   queue_full: { readonly what: string; readonly max: number };
   oracle_key_unknown: { readonly publicKey: string };
+  telegram_refused: { readonly format: string; readonly reason: string; readonly what: string };
   store_outdated: { readonly directory: string; readonly have: number; readonly need: number };
 };
 
