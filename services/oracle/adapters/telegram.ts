@@ -6,10 +6,6 @@
  */
 import { GridError } from "../../primitives/errors.ts";
 
-export const TELEGRAM_FORMATS = [
-  ...["dsmr", "sml", "dlms", "tasmota", "shelly", "aiida", "home-assistant", "openems"],
-  "ocmf",
-] as const;
 export type TelegramFormat =
   | "dsmr"
   | "sml"
