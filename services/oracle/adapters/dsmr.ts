@@ -15,21 +15,20 @@ const SLASH = 0x2f;
 const BANG = 0x21;
 const LINE_FEED = 0x0a;
 
-/** Begins at "/" on a line of its own, ends with the line of "!". A new "/" starts afresh. */
+/**
+ * Begins at "/", ends with the line of "!". No line of a telegram holds a "/", so the last one is
+ * the start: what was cut off before it is dropped.
+ */
 export const scanDsmr: Scanner = (bytes, resume) => {
   let start = resume === 0 ? -1 : 0;
-  let from = resume;
-  for (;;) {
+  for (let from = resume; ; ) {
     const end = bytes.indexOf(LINE_FEED, from);
-    // A start mark shows itself before its line ends; a line's meaning only after.
-    if (start < 0 && bytes[from] === SLASH) start = from;
+    const line = bytes.subarray(from, end < 0 ? bytes.length : end);
+    const slash = line.lastIndexOf(SLASH);
+    if (slash >= 0) start = from + slash;
     if (end < 0) return { kind: "wait", start: start < 0 ? from : start, resume: from };
-    if (bytes[from] === SLASH) start = from;
-    if (start >= 0 && bytes[from] === BANG) return { kind: "frame", start, end: end + 1 };
+    if (start >= 0 && start < from && line[0] === BANG) return { kind: "frame", start, end: end + 1 };
     from = end + 1;
-    if (from >= bytes.length) {
-      return { kind: "wait", start: start < 0 ? bytes.length : start, resume: from };
-    }
   }
 };
 
