@@ -27,7 +27,8 @@ export const scanDsmr: Scanner = (bytes, resume) => {
     const slash = line.lastIndexOf(SLASH);
     if (slash >= 0) start = from + slash;
     if (end < 0) return { kind: "wait", start: start < 0 ? from : start, resume: from };
-    if (start >= 0 && start < from && line[0] === BANG) return { kind: "frame", start, end: end + 1 };
+    if (start >= 0 && start < from && line[0] === BANG)
+      return { kind: "frame", start, end: end + 1 };
     from = end + 1;
   }
 };
