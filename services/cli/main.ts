@@ -6,9 +6,11 @@ import { Command } from "commander";
 import { auditCommand } from "./audit.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
+import { gatewayCommand } from "./gateway.ts";
 import { initCommand } from "./init.ts";
 import { marketCommand } from "./market.ts";
 import { metersCommand } from "./meters.ts";
+import { exportCommand } from "./ocmf.ts";
 import { ordersCommand } from "./orders.ts";
 import { pairCommand } from "./pair.ts";
 import { nodeCommand } from "./run-node.ts";
@@ -42,6 +44,7 @@ for (const command of [
   initCommand(),
   nodeCommand(),
   metersCommand(),
+  gatewayCommand(),
   statusCommand(),
   doctorCommand(),
   pairCommand(),
@@ -49,6 +52,7 @@ for (const command of [
   ordersCommand(),
   auditCommand(),
   verifyCommand(),
+  exportCommand(),
 ]) {
   for (const each of [command, ...command.commands]) {
     each.exitOverride().copyInheritedSettings(program);
