@@ -82,7 +82,7 @@ const HOMES: Record<string, readonly string[]> = {
   "chart.js": ["dashboard"],
   "chartjs-plugin-annotation": ["dashboard"],
 };
-/** The dashboard may bundle of the chain only what verifies it; formats are all else of an oracle. */
+/** The dashboard may bundle of the chain only what verifies it; of the oracle, formats are free. */
 const FORMATS = /^services\/oracle\/(adapters\/|ocmf-signature)/;
 const NARROW: readonly (readonly [string, string, RegExp])[] = [
   ["dashboard", "services/chain", /^services\/chain\/light-client\//],

@@ -16,7 +16,7 @@ import { fromHex } from "../primitives/bytes.ts";
 import { GridError } from "../primitives/errors.ts";
 
 export type SourceOptions = {
-  format: StreamFormat | "ocmf";
+  format?: StreamFormat | "ocmf";
   file?: string;
   stdin?: true;
   tcp?: { host: string; port: number };
@@ -37,7 +37,7 @@ export type SourceOptions = {
 };
 
 /** Speed and parity that the formats' ports usually have. */
-const STTY: Readonly<Partial<Record<SourceOptions["format"], string>>> = {
+const STTY: Readonly<Record<string, string>> = {
   dsmr: "115200 cs8 -parenb -cstopb raw -echo",
   sml: "9600 cs8 -parenb -cstopb raw -echo",
   dlms: "2400 cs8 parenb -parodd -cstopb raw -echo",
@@ -47,9 +47,7 @@ const STTY_DEFAULT = "9600 cs8 -parenb -cstopb raw -echo";
 export function addSourceOptions(command: Command): Command {
   const formats = [...STREAM_FORMATS, "ocmf"];
   return command
-    .addOption(
-      new Option("--format <name>", "of the telegrams").choices(formats).makeOptionMandatory(),
-    )
+    .addOption(new Option("--format <name>", "of the telegrams").choices(formats))
     .option("--file <file>", "read this file to its end")
     .option("--stdin", "read standard input")
     .option("--tcp <host:port>", "connect to a server that pushes telegrams", hostPort)
@@ -89,6 +87,7 @@ export function sourceOf(options: SourceOptions): SourcePlace {
   if (given.length !== 1) {
     throw invalid("source", "give one of --file, --stdin, --tcp, --serial, --mqtt");
   }
+  if (format === undefined) throw invalid("format", "name the telegrams' --format");
   if (format === "ocmf") {
     if (file === undefined) throw invalid("format", "ocmf is read from a --file");
     const records = ocmfRecordsOf(readBytes(file));
@@ -115,7 +114,7 @@ export function sourceOf(options: SourceOptions): SourcePlace {
 }
 
 export function adapterOf({ format, ocmfKey }: SourceOptions): Adapter {
-  if (format !== "ocmf") return ADAPTERS[format];
+  if (format !== "ocmf" && format !== undefined) return ADAPTERS[format];
   if (ocmfKey === undefined) throw invalid("ocmf-key", "ocmf needs --ocmf-key: whom to trust");
   return ocmfAdapter(ocmfKey);
 }

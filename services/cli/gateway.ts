@@ -170,8 +170,9 @@ function registrationOf(genesis: Genesis, key: DeviceKey, file: string): Registr
     if (trust === "gateway-signed" || trust === "imported") {
       return { region: id, meter: { ...meter, trust } };
     }
-    const text = `${file}: meter ${meter.deviceId} is registered as signing itself: a gateway needs`;
-    throw new GridError("config_invalid", `${text} trust: gateway-signed`, { file });
+    const text = `${file}: meter ${meter.deviceId} is registered as signing itself`;
+    const message = `${text}: a gateway needs trust: gateway-signed`;
+    throw new GridError("config_invalid", message, { file });
   }
   const message = `${file}: no meter has this key; register its public key ${publicKey}`;
   throw new GridError("config_invalid", message, { file });
@@ -213,13 +214,13 @@ async function untilDone(gateway: Gateway): Promise<GatewayStatus> {
 
 function eventLine(event: GatewayEvent): string {
   switch (event.kind) {
-    case "source":
+    case "source": {
+      const { state } = event;
+      return `source: ${state === "connected" ? state : state.disconnected}`;
+    }
     case "broker": {
-      const { kind, state } = event;
-      if (state === "connected" || ("kind" in state && state.kind === "connected")) {
-        return `${kind}: connected`;
-      }
-      return `${kind}: ${"reason" in state ? state.reason : "disconnected" in state ? state.disconnected : ""}`;
+      const { state } = event;
+      return `broker: ${state.kind === "connected" ? state.kind : state.reason}`;
     }
     case "telegram-refused":
       return event.message;

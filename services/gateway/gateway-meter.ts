@@ -18,7 +18,7 @@ import { assert } from "../primitives/errors.ts";
 import { decodeReading, SHORT_HASH_BYTES, signReading, TIME_STATUS } from "../wire/reading.ts";
 import type { Sample, SlotSample } from "./slot-aligner.ts";
 
-/** A record may cover so much at most (`reading.cddl`); whatever is older than that has no shape. */
+/** A record covers so much at most (`reading.cddl`); whatever is older than that has no shape. */
 const INTERVAL_S_MAX = 366 * 86_400;
 /** The reading format's own bound. */
 const CLOCK_ERROR_MS_MAX = 86_400_000;

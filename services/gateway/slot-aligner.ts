@@ -43,7 +43,7 @@ export class SlotAligner {
     return isAtEnd ? [...closed, ...this.closeBefore(slot + 1)] : closed;
   }
 
-  /** Ends all slots before `slot`, because a later register or the clock says that they are over. */
+  /** Ends all slots before `slot`: a later register or the clock says that they are over. */
   closeBefore(slot: number): SlotSample[] {
     if (slot <= this.#nextSlot) return [];
     const last = this.#last;

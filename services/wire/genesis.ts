@@ -46,7 +46,7 @@ export const GenesisMeter = z.strictObject({
   openingImportWh: z.int().min(0).max(REGISTER_WH_MAX), // registers at move-in
   openingExportWh: z.int().min(0).max(REGISTER_WH_MAX),
   /**
-   * Who vouches for its readings; left out: the meter itself. gateway-signed: the meter cannot sign,
+   * Who vouches for its readings; left out: the meter itself. gateway-signed: it cannot sign, and
    * a gateway beside it does. imported: taken from documents that another system had signed.
    */
   trust: z.enum(["meter-signed", "gateway-signed", "imported"]).optional(),

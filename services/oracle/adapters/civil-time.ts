@@ -1,6 +1,6 @@
 /**
  * Calendar fields to unix seconds, for telegrams that write local time. Proleptic Gregorian, no
- * leap seconds; source: days_from_civil (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+ * leap seconds. Source: days_from_civil (H. Hinnant, chrono-Compatible Low-Level Date Algorithms).
  */
 export type CivilTime = {
   readonly year: number;

@@ -59,7 +59,7 @@ export function registerWh(
 ): RegisterWh {
   if (value.digits < 0n) return refuse(format, "register_invalid", "a register below zero");
   const divisor = 10n ** BigInt(Math.max(0, -value.exponent));
-  const whole = value.exponent >= 0 ? scaled(value, 0) : BigInt(value.digits) / divisor; // toward zero: >= 0
+  const whole = value.exponent >= 0 ? scaled(value, 0) : BigInt(value.digits) / divisor;
   if (whole > BigInt(REGISTER_WH_MAX)) {
     return refuse(format, "register_invalid", "a register beyond every meter");
   }

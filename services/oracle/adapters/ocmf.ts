@@ -108,7 +108,7 @@ function readingsOf(list: readonly JsonValue[]): OcmfReading[] {
   });
 }
 
-/** Six spellings: 1-b:1.8.0, 1-b:1.8.e, 01-00:01.08.00.FF, 1-0:2.8.0.FF, 1-0:1.8.0*198, 1-0:1.8.0 */
+/** Spellings: 1-b:1.8.0, 1-b:1.8.e, 01-00:01.08.00.FF, 1-0:2.8.0.FF, 1-0:1.8.0*198, 1-0:1.8.0 */
 const OBIS =
   /^[0-9a-fA-F]{1,2}-[0-9a-fA-F]{1,2}:([0-9a-fA-F]{1,2})\.0?8\.([0-9eE]{1,2})(?:[.*](\w+))?$/;
 /** C codes: 1 and 2 of IEC 62056; B0, B1 and C0, C1 are OCMF's totals of mains and device. */

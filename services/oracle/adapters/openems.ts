@@ -2,7 +2,7 @@
  * OpenEMS edge to backend, JSON-RPC: `timestampedData`, `aggregatedData` and `resendData` carry
  * {epochMillis: {"component/Channel": value}}. Registers are the cumulated energies in Wh: of the
  * whole site `_sum/GridBuyActiveEnergy` and `_sum/GridSellActiveEnergy`; of a grid meter its
- * ActiveProductionEnergy is what was bought and ActiveConsumptionEnergy what was sold, since OpenEMS
+ * ActiveProductionEnergy is what was bought, ActiveConsumptionEnergy what was sold, since OpenEMS
  * counts from the site's side (io.openems.edge.meter.api.ElectricityMeter).
  */
 import { type Decimal, parseDecimal } from "./decimal.ts";

@@ -166,7 +166,7 @@ function written(own: Partial<Reading>): string {
   return ocmfRecord(payload, signOcmf(utf8(payload), privateKey));
 }
 
-test("an exported record verifies with the independent package, a changed one does not", async () => {
+test("exported records verify with the independent package, changed ones do not", async () => {
   const crypto = new Crypto();
   const key = await crypto.decodeEcPublicKey(spki, "spki-der");
   const verifier = new Verifier(crypto);

@@ -14,7 +14,7 @@ export function captureJson<Value>(path: string): Value {
   return JSON.parse(readFileSync(`${METERING}/${path}`, "utf8")) as Value;
 }
 
-/** What an adapter says: the value, or the reason of its refusal. Anything else thrown is a fault. */
+/** What an adapter says: the value, or the reason of its refusal. Any other throw is a fault. */
 export function outcome<Value>(read: () => Value): Value | string {
   try {
     return read();
