@@ -85,7 +85,8 @@ function keyCommand(): Command {
     .description("make a device key, and print the meter's entry for the community file")
     .argument("<file>", "where to write it; never overwritten")
     .option("--json", "print one JSON object")
-    .action((file: string, options: { json?: true }) => {
+    .action((file: string, _: unknown, command: Command) => {
+      const options: { json?: true } = command.optsWithGlobals(); // --json may land at the parent
       const key: DeviceKey = { algorithm: "ed25519", secretKey: randomBytes(32) };
       const content = { version: 1, algorithm: key.algorithm, secretKey: toHex(key.secretKey) };
       try {

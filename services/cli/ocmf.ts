@@ -53,7 +53,9 @@ Exit code 0: every record is genuine; 1: one is not, or nothing can be said of i
 in the file itself only proves that record and key belong together. To bring registers of such a
 meter into a community: gridlane gateway --format ocmf --file FILE --ocmf-key KEY.`,
     )
-    .action((file: string, options: { key?: Uint8Array; json?: true }) => {
+    .action((file: string, _: unknown, command: Command) => {
+      // --json may land at the parent, which has one too
+      const options: { key?: Uint8Array; json?: true } = command.optsWithGlobals();
       const checked = ocmfRecordsOf(readBytes(file)).map(({ record, publicKey }) => {
         return check(record, options.key ?? publicKey);
       });

@@ -108,7 +108,7 @@ async function settled(directory: string) {
 }
 
 test("P1 over TCP to settled energy, over kills of gateway and node", {
-  timeout: 180_000,
+  timeout: 600_000,
 }, async () => {
   await inTemporaryDirectory(async (directory) => {
     await prepare(directory);
@@ -197,7 +197,7 @@ async function exported(directory: string): Promise<void> {
 }
 
 test("OCMF records of another system, imported over a running node", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await inTemporaryDirectory(async (directory) => {
     await prepare(directory, "imported");
@@ -232,7 +232,9 @@ test("OCMF records of another system, imported over a running node", {
   });
 });
 
-test("a gateway does not sign for a meter that is registered as signing itself", async () => {
+test("a gateway does not sign for a meter that is registered as signing itself", {
+  timeout: 120_000,
+}, async () => {
   await inTemporaryDirectory(async (directory) => {
     await prepare(directory, "meter-signed");
     const ports = { http: 1, mqtt: 1 };
@@ -244,19 +246,5 @@ test("a gateway does not sign for a meter that is registered as signing itself",
     const before = readFileSync(join(directory, "key.json"), "utf8");
     expect((await run(["gateway", "key", join(directory, "key.json")])).code).toBe(2);
     expect(readFileSync(join(directory, "key.json"), "utf8")).toBe(before);
-  });
-});
-
-test.each([
-  ["no source", ["--format", "dsmr"], 2],
-  ["two sources", ["--format", "dsmr", "--stdin", "--file", "x"], 2],
-  ["no format", ["--stdin"], 2],
-  ["an unknown format", ["--format", "morse", "--stdin"], 2],
-  ["MQTT without a topic", ["--format", "shelly", "--mqtt", "mqtt://127.0.0.1"], 2],
-])("gridlane gateway with %s is refused", async (_, args, code) => {
-  await inTemporaryDirectory(async (directory) => {
-    await prepare(directory);
-    const refused = await run([...gatewayArguments(directory, { http: 1, mqtt: 1 }), ...args]);
-    expect(refused.code, refused.stderr).toBe(code);
   });
 });
