@@ -13,11 +13,12 @@ import {
   ocmfTelegrams,
   readOcmf,
 } from "../../../services/oracle/adapters/ocmf.ts";
+import { ocmfRecordsOf } from "../../../services/oracle/adapters/ocmf-file.ts";
 import { ocmfPayload, ocmfRecord } from "../../../services/oracle/adapters/ocmf-writer.ts";
 import { signOcmf, verifyOcmf } from "../../../services/oracle/ocmf-signature.ts";
-import { fromHex, utf8 } from "../../../services/primitives/bytes.ts";
+import { fromHex, toHex, utf8 } from "../../../services/primitives/bytes.ts";
 import type { Reading } from "../../../services/wire/reading.ts";
-import { bitFlips, captureJson, hasCaptures, outcome } from "./adapters/captures.ts";
+import { bitFlips, capture, captureJson, hasCaptures, outcome } from "./adapters/captures.ts";
 
 type Vector = {
   file: string;
@@ -98,6 +99,31 @@ test.skipIf(!hasCaptures).each([
     ...[one.importWh, one.exportWh, one.flags.join()],
   ]);
   expect(found).toEqual(expected);
+});
+
+test.skipIf(!hasCaptures)("the 256 records come out of their XML files as recorded", () => {
+  const files = new Set(vectors.map(({ file }) => file));
+  let keys = 0;
+  for (const file of files) {
+    const own = vectors.filter((one) => one.file === file);
+    const found = ocmfRecordsOf(capture(`ocmf-safe/xml/${file}`));
+    const records = found.map(({ record }) => record);
+    expect(records, file).toEqual(own.map(({ ocmf }) => utf8(ocmf)));
+    found.forEach(({ publicKey }, i) => {
+      if (publicKey !== null && toHex(publicKey) === own[i]!.publicKeySpkiHex) keys++;
+    });
+  }
+  expect(keys).toBe(250); // the others have no key, or a bare point
+});
+
+test("plain files, and files that hold nothing", () => {
+  const two = utf8('OCMF|{"a":1}|{}\n\n  OCMF|{"b":\n2}|{}\n');
+  const found = ocmfRecordsOf(two).map(({ record }) => new TextDecoder().decode(record));
+  expect(found).toEqual(['OCMF|{"a":1}|{}', 'OCMF|{"b":\n2}|{}']);
+  const other = "<values><value><signedData>x</signedData></value></values>";
+  expect(ocmfRecordsOf(utf8(other))).toEqual([]);
+  expect(outcome(() => ocmfRecordsOf(utf8("nothing")))).toBe("unsupported");
+  expect(outcome(() => ocmfRecordsOf(Uint8Array.of(0xff)))).toBe("malformed");
 });
 
 const RECORD = (rows: string, signature = '{"SD":"00"}') =>
