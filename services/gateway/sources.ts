@@ -77,7 +77,11 @@ export async function runSource(
     };
     try {
       if (place.kind === "tcp") await readSocket(place, { ...sink, chunk }, { signal, timing });
-      else await pump(openTerminal(place.path), chunk, signal);
+      else {
+        const terminal = openTerminal(place.path);
+        sink.link("connected");
+        await pump(terminal, chunk, signal);
+      }
       if (!signal.aborted) sink.link({ disconnected: "the other end closed" });
     } catch (error) {
       if (!(error instanceof Error) || !("code" in error)) throw error;

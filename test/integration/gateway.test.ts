@@ -1,7 +1,7 @@
 /**
  * A meter that cannot sign, from its P1 port to settled energy: telegrams over TCP, `gridlane
- * gateway`, a running node. Gateway and node are killed (SIGKILL) in between, telegrams are glitched
- * and cut. Truth: the registers that the meter showed. At the end the readings are exported as OCMF
+ * gateway`, a running node. Both are killed (SIGKILL) in between, telegrams are glitched and
+ * broken. Truth: the registers that the meter showed. At the end the readings are exported as OCMF
  * and verified by an independent package, and OCMF records of another system are imported.
  */
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
@@ -140,7 +140,7 @@ test("P1 over TCP to settled energy, over kills of gateway and node", {
     show(END(4), 350, 90);
     await cleared(ports, 5);
 
-    // The node is killed; what is signed meanwhile waits in the gateway's journal, over its own kill.
+    // The node is killed; what is signed meanwhile waits in the journal, over the gateway's kill.
     expect(await node.kill("SIGKILL")).toBe("SIGKILL");
     show(END(5), 360, 500);
     show(END(6), 370, 900);

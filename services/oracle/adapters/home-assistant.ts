@@ -1,7 +1,6 @@
 /**
  * Home Assistant style: whatever a device publishes on a state topic, with the place of each
- * register told by the installer (`a.b.c`, or "" where the payload is the number itself), or taken
- * from the device's own discovery message with a plain `{{ value_json.a.b.c }}` template.
+ * register told by the installer: `a.b.c`, or "" where the payload is the number itself.
  *
  * "unavailable", "unknown" and null are no zero: such a telegram carries no register.
  */
@@ -56,40 +55,4 @@ function fieldAt(
   const number = typeof text === "string" ? parseDecimal(text) : null;
   if (number === null) return refuse("home-assistant", "register_invalid", `field "${field}"`);
   return shiftDecimal(number, UNIT_EXPONENT[unit]);
-}
-
-export type Discovery = {
-  readonly stateTopic: string;
-  readonly field: string; // as `importField`
-  readonly unit: AdapterSettings["unit"];
-  readonly uniqueId: string | null;
-};
-
-const TEMPLATE = /^\{\{\s*value_json((?:\.[A-Za-z_][A-Za-z0-9_]*)+)\s*\}\}$/;
-const PLAIN = /^\{\{\s*value\s*\}\}$/;
-
-/**
- * A retained `homeassistant/sensor/.../config` of an energy register.
- *
- * @throws GridError telegram_refused unsupported: no rising energy, or a template that computes
- */
-export function readDiscovery(bytes: Uint8Array): Discovery {
-  const document = parseJsonText("home-assistant", bytes);
-  const stateTopic = textAt(document, "state_topic") ?? textAt(document, "stat_t");
-  const unit = textAt(document, "unit_of_measurement") ?? textAt(document, "unit_of_meas");
-  const kind = textAt(document, "device_class") ?? textAt(document, "dev_cla");
-  const course = textAt(document, "state_class") ?? textAt(document, "stat_cla");
-  if (stateTopic === null || kind !== "energy" || course !== "total_increasing") {
-    return refuse("home-assistant", "unsupported", "a sensor that is no rising energy register");
-  }
-  if (unit !== "Wh" && unit !== "kWh" && unit !== "MWh") {
-    return refuse("home-assistant", "unsupported", "a unit that is no Wh, kWh or MWh");
-  }
-  const template = textAt(document, "value_template") ?? textAt(document, "val_tpl");
-  const path = template === null || PLAIN.test(template) ? "" : TEMPLATE.exec(template)?.[1];
-  if (path === undefined) {
-    return refuse("home-assistant", "unsupported", "a template that computes: name the field");
-  }
-  const uniqueId = textAt(document, "unique_id") ?? textAt(document, "uniq_id");
-  return { stateTopic, field: path.slice(1), unit, uniqueId };
 }

@@ -1,7 +1,7 @@
 /**
  * Method: a gateway in this process between a real source and an oracle of the test. Sources: a TCP
- * server that hangs up, a file, a broker's topic, a pseudo-terminal. What arrives at the oracle must
- * be what the meter showed, once each, whatever was stopped in between.
+ * server that hangs up, a file, a broker's topic, a pseudo-terminal. What arrives at the oracle
+ * must be what the meter showed, once each, whatever was stopped in between.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,7 +10,11 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { Aedes } from "aedes";
 import { afterAll, expect, test } from "vitest";
-import { type GatewayOptions, startGateway } from "../../../services/gateway/gateway.ts";
+import {
+  type GatewayEvent,
+  type GatewayOptions,
+  startGateway,
+} from "../../../services/gateway/gateway.ts";
 import { ADAPTERS } from "../../../services/oracle/adapters/adapters.ts";
 import { ADAPTER_SETTINGS } from "../../../services/oracle/adapters/telegram.ts";
 import { concatBytes, toHex, utf8 } from "../../../services/primitives/bytes.ts";
@@ -97,7 +101,7 @@ function arrived(oracle: TestOracle, count: number): Promise<void> {
   });
 }
 
-test("TCP: a meter that hangs up, a gateway stopped and started, an oracle that is away", async () => {
+test("TCP: the meter hangs up, the gateway is started anew, the oracle is away", async () => {
   const directory = await testDirectory();
   const oracle = await TestOracle.start();
   const meter = await P1Server.start();
@@ -138,7 +142,7 @@ test("TCP: a meter that hangs up, a gateway stopped and started, an oracle that 
   expect(status).toMatchObject({ unreceipted: 0, receipts: { accepted: 3 }, signed: 1 });
 });
 
-test("MQTT: Tasmota without a zone goes by the gateway's clock; retained messages do not count", async () => {
+test("MQTT: without a zone the gateway's clock counts; what is retained is skipped", async () => {
   const directory = await testDirectory();
   const oracle = await TestOracle.start();
   const local = await Aedes.createBroker();
@@ -211,7 +215,16 @@ test.skipIf(!hasPython())(
     const path = name.toString().trim();
     const stty = "115200 cs8 -parenb -cstopb raw -echo".split(" ");
     const source = { kind: "serial", path, stty } as const;
-    const gateway = await startGateway(options({ source, brokerUrl: oracle.url, directory }));
+    let open = () => {};
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const onEvent = (event: GatewayEvent) => {
+      if (event.kind === "source" && event.state === "connected") open();
+    };
+    const own = options({ source, brokerUrl: oracle.url, directory, onEvent });
+    const gateway = await startGateway(own);
+    await opened; // what a line says before it is set up is lost
     line.stdin.write(concatBytes([telegram(END(0), 10), telegram(END(1), 20)]));
     await arrived(oracle, 2);
     await gateway.stop();

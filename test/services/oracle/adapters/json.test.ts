@@ -13,10 +13,7 @@ import {
   shiftDecimal,
 } from "../../../../services/oracle/adapters/decimal.ts";
 import { Framer, scanJsonLine } from "../../../../services/oracle/adapters/framing.ts";
-import {
-  readDiscovery,
-  readHomeAssistant,
-} from "../../../../services/oracle/adapters/home-assistant.ts";
+import { readHomeAssistant } from "../../../../services/oracle/adapters/home-assistant.ts";
 import { type JsonValue, parseJsonText } from "../../../../services/oracle/adapters/json-text.ts";
 import { readOpenems } from "../../../../services/oracle/adapters/openems.ts";
 import { readShelly } from "../../../../services/oracle/adapters/shelly.ts";
@@ -231,24 +228,4 @@ test.each([
 ])("Home Assistant style: the bare state %j", (state, importWh) => {
   const settings = { importField: "", exportField: null, unit: "kWh", utcOffsetS: null } as const;
   expect(readHomeAssistant(utf8(state), settings)).toMatchObject({ importWh, exportWh: null });
-});
-
-test("Home Assistant discovery: a plain path is understood, a computation is refused", () => {
-  const config = {
-    ...{ state_topic: "meter/state", unit_of_measurement: "kWh", unique_id: "x1" },
-    ...{ device_class: "energy", state_class: "total_increasing" },
-  };
-  const template = "{{ value_json.energy.in }}";
-  expect(readDiscovery(json({ ...config, value_template: template }))).toEqual({
-    ...{ stateTopic: "meter/state", field: "energy.in", unit: "kWh", uniqueId: "x1" },
-  });
-  expect(readDiscovery(json(config)).field).toBe("");
-  for (const bad of [
-    { ...config, value_template: "{{ value_json.energy.in * 2 }}" },
-    { ...config, device_class: "power" },
-    { ...config, unit_of_measurement: "GJ" },
-    { ...config, state_class: "measurement" },
-  ]) {
-    expect(outcome(() => readDiscovery(json(bad)))).toBe("unsupported");
-  }
 });
