@@ -73,6 +73,17 @@ function addTo(registerWh: number | null, energyWh: number): number | null {
   return registerWh + energyWh;
 }
 
+/** What a signer says of its own record beside registers and interval. */
+export type Stamp = Pick<Reading, "timeStatus" | "clockErrorMs" | "flags" | "firmwareHash"> & {
+  readonly resolution?: number; // 10^n Wh; default 0
+};
+const SIMULATED: Stamp = {
+  timeStatus: TIME_STATUS.synchronised,
+  clockErrorMs: 0,
+  flags: 0,
+  firmwareHash: FIRMWARE_HASH,
+};
+
 /**
  * Makes the record of all slots since the last one. The caller persists the state that comes back
  * before it signs, so that no sequence number is ever signed for two contents.
@@ -82,11 +93,13 @@ export function closeInterval({
   device,
   slotS,
   kind,
+  stamp = SIMULATED,
 }: {
   state: MeterState;
   device: Device;
   slotS: number;
   kind: keyof typeof READING_KIND;
+  stamp?: Stamp;
 }): { state: MeterState; reading: Reading } {
   assert(state.nextSlot > state.openSlot, "a record covers at least one slot");
   const reading: Reading = {
@@ -97,11 +110,8 @@ export function closeInterval({
     intervalS: (state.nextSlot - state.openSlot) * slotS,
     importWh: state.importWh === null ? null : wattHours(state.importWh),
     exportWh: state.exportWh === null ? null : wattHours(state.exportWh),
-    timeStatus: TIME_STATUS.synchronised,
-    clockErrorMs: 0,
-    flags: 0,
+    ...stamp,
     kind: READING_KIND[kind],
-    firmwareHash: FIRMWARE_HASH,
     previousHash: state.previousHash,
   };
   const next: MeterState = {

@@ -11,7 +11,7 @@ import type {
   MyOrders as MyOrdersShape,
 } from "../wire/api.ts";
 import { FORWARD_SIDE } from "../wire/forward-order.ts";
-import { forwardLaw } from "../wire/genesis.ts";
+import { forwardLaw, meterTrust } from "../wire/genesis.ts";
 import { type ApiContext, type ApiEnv, unknown } from "./context.ts";
 import {
   BillLine,
@@ -126,12 +126,13 @@ function meView({ genesis, options }: ApiContext, { regionIndex, memberIndex }: 
     balanceUc: lane.memberBalanceUc[memberIndex]!.toString(),
     limits: { minSellUcPerWh, maxBuyUcPerWh },
     nonce: options.chain.nonce(addressBytes),
-    meters: region.meters.flatMap(({ deviceId, role, memberIndex: owner }, meter) =>
+    meters: region.meters.flatMap(({ deviceId, role, trust, memberIndex: owner }, meter) =>
       owner === memberIndex
         ? [
             {
               deviceId,
               role,
+              trust: meterTrust({ trust }),
               lastIntervalEndS: seen[meter]?.lastIntervalEndS ?? null,
               refused: seen[meter]?.refused ?? 0,
             },

@@ -6,10 +6,12 @@ import { Command } from "commander";
 import { auditCommand } from "./audit.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
+import { gatewayCommand } from "./gateway.ts";
 import { initCommand } from "./init.ts";
 import { lanesCommand } from "./lanes.ts";
 import { marketCommand } from "./market.ts";
 import { metersCommand } from "./meters.ts";
+import { exportCommand } from "./ocmf.ts";
 import { ordersCommand } from "./orders.ts";
 import { pairCommand } from "./pair.ts";
 import { payCommand, paymentsCommand } from "./pay.ts";
@@ -48,6 +50,7 @@ for (const command of [
   initCommand(),
   nodeCommand(),
   metersCommand(),
+  gatewayCommand(),
   statusCommand(),
   doctorCommand(),
   pairCommand(),
@@ -61,6 +64,7 @@ for (const command of [
   snapshotCommand(),
   proofCommand(),
   verifyCommand(),
+  exportCommand(),
 ]) {
   for (const each of [command, ...command.commands]) {
     each.exitOverride().copyInheritedSettings(program);

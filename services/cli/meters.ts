@@ -13,6 +13,7 @@ import { systemClock } from "../node/clocks.ts";
 import { GridError } from "../primitives/errors.ts";
 import { slotAt, unixSeconds } from "../primitives/units.ts";
 import { type Fleet, readFleet } from "./directory.ts";
+import { importOcmfCommand } from "./ocmf.ts";
 import { days, isoDate, slots } from "./options.ts";
 import { interrupted } from "./run-node.ts";
 import { print, printJson, say } from "./talk.ts";
@@ -39,6 +40,7 @@ Examples:
   gridlane meters --directory village
   gridlane meters --directory homes --replay homes.csv --from 2017-06-01 --as-fast-as-possible`,
     )
+    .addCommand(importOcmfCommand())
     .action(async (options) => {
       const directory = resolve(options.directory);
       const fleet = readFleet(directory);

@@ -46,6 +46,7 @@ export type EdgeErrors = {
   answer_malformed: { readonly url: string; readonly what: string };
   blocks_pruned: { readonly name: string; readonly base: number };
   head_moving: { readonly name: string; readonly passes: number };
+  telegram_refused: { readonly format: string; readonly reason: string; readonly what: string };
   store_outdated: { readonly directory: string; readonly have: number; readonly need: number };
   snapshot_invalid: { readonly height: number; readonly what: string };
 };

@@ -156,6 +156,18 @@ export const REPLAY_ROWS_MAX = 351_360;
 export const REPLAY_HOMES_MAX = 1024;
 /** One line of a replayed file, bytes. */
 export const REPLAY_LINE_BYTES_MAX = 65_536;
+/** One telegram of a meter that cannot sign, bytes; beyond it the framer starts afresh. */
+export const TELEGRAM_BYTES_MAX = 16_384;
+/** Lines, list entries or JSON values of one telegram. */
+export const TELEGRAM_VALUES_MAX = 4096;
+/** Nesting of one telegram. */
+export const TELEGRAM_DEPTH_MAX = 16;
+/** One OCMF record, bytes: twice what OCPP 2.1 lets a charging station send. */
+export const OCMF_RECORD_BYTES_MAX = 65_536;
+/** A file of OCMF records, bytes. */
+export const OCMF_FILE_BYTES_MAX = 16 * 1024 * 1024;
+/** Readings of one OCMF record. */
+export const OCMF_READINGS_MAX = 1024;
 /** An order book as a file, bytes: the text of the most orders of one region fits. */
 export const MARKET_FILE_BYTES_MAX = 256 * 1024 * 1024;
 /** An exported proof; a bill's has some 5 kB, that of a member's absence up to 3 kB a meter. */

@@ -235,6 +235,7 @@ export const Me = z.object({
     z.object({
       deviceId: z.string(),
       role: z.enum(["grid", "production", "feeder"]),
+      trust: z.enum(["meter-signed", "gateway-signed", "imported"]), // who vouches for its readings
       lastIntervalEndS: z.int().nullable(),
       refused: z.int(),
     }),

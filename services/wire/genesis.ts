@@ -45,6 +45,11 @@ export const GenesisMeter = z.strictObject({
   connectionW: z.int().min(1).max(10_000_000),
   openingImportWh: z.int().min(0).max(REGISTER_WH_MAX), // registers at move-in
   openingExportWh: z.int().min(0).max(REGISTER_WH_MAX),
+  /**
+   * Who vouches for its readings; left out: the meter itself. gateway-signed: it cannot sign, and
+   * a gateway beside it does. imported: taken from documents that another system had signed.
+   */
+  trust: z.enum(["meter-signed", "gateway-signed", "imported"]).optional(),
 });
 
 export const GenesisRegion = z.strictObject({
@@ -178,6 +183,7 @@ export type GenesisRegion = z.output<typeof GenesisRegion>;
 export type GenesisMeter = z.output<typeof GenesisMeter>;
 export type GenesisMember = z.output<typeof GenesisMember>;
 export type MeterRole = GenesisMeter["role"];
+export type MeterTrust = NonNullable<GenesisMeter["trust"]>;
 export type Mechanism = GenesisRegion["mechanism"];
 
 /** The forward market's law with nothing left out; long <= feed-in <= retail <= short. */
@@ -206,6 +212,11 @@ export function forwardLaw(genesis: {
     shortUcPerWh: forward?.shortUcPerWh ?? retailUcPerWh,
     longUcPerWh: forward?.longUcPerWh ?? feedInUcPerWh,
   };
+}
+
+/** The one place where the default of `trust` stands. */
+export function meterTrust({ trust }: Pick<GenesisMeter, "trust">): MeterTrust {
+  return trust ?? "meter-signed";
 }
 
 /** SHA-256 of the canonical JSON: keys sorted, no white space. Integers and text only, so exact. */

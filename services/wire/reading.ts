@@ -12,7 +12,7 @@ import { sha256 } from "../crypto/hash.ts";
 import { p256PublicKey, signP256, verifyP256 } from "../crypto/p256.ts";
 import { bytesEqual, concatBytes, utf8 } from "../primitives/bytes.ts";
 import { type CodecValue, decode, encode } from "../primitives/codec.ts";
-import { GridError } from "../primitives/errors.ts";
+import { assert, GridError } from "../primitives/errors.ts";
 import { REGISTER_WH_MAX } from "../primitives/limits.ts";
 import type { UnixSeconds, WattHours } from "../primitives/units.ts";
 
@@ -31,6 +31,18 @@ export const OBIS_EXPORT = 133_120; // 2.8.0, active energy fed to the grid
 export const TIME_STATUS = { unknown: 0, informative: 1, synchronised: 2, relative: 3 } as const;
 export const READING_KIND = { live: 0, backfill: 1, event: 2 } as const;
 
+/**
+ * What a reading's signer says about it. Evidence of where a value comes from; the registration
+ * says whom to believe (`trust` in genesis).
+ */
+export const READING_FLAG = {
+  gatewaySigned: 1, // signed by a gateway: the meter itself cannot
+  imported: 2, // from a document of another system, whose own signature was verified
+  registerHeld: 4, // the source showed a register that cannot be; it was not believed
+  clockReplaced: 8, // the source told no usable time: read by the gateway's own clock
+  sourceDoubtful: 16, // the source itself does not call its value good
+} as const;
+
 export type Reading = {
   readonly deviceId: Uint8Array; // 16 B: hash of the first public key, never changes
   readonly boot: number; // uint32, +1 per start of the device
@@ -45,6 +57,8 @@ export type Reading = {
   readonly kind: number; // READING_KIND
   readonly firmwareHash: Uint8Array; // 8 B
   readonly previousHash: Uint8Array; // 8 B, `recordHash` of the previous record; zeros for none
+  /** Registers are whole multiples of 10^n Wh, n from 0 to 3; left out: 0. */
+  readonly resolution?: number;
 };
 
 export type SignedReading = {
@@ -84,9 +98,16 @@ export function readingLeaf({ payload, salt }: { payload: Uint8Array; salt: Uint
 }
 
 export function encodeReadingPayload(reading: Reading): Uint8Array {
+  const { resolution = 0 } = reading;
   const registers = new Map<number, CodecValue>();
-  if (reading.importWh !== null) registers.set(OBIS_IMPORT, reading.importWh);
-  if (reading.exportWh !== null) registers.set(OBIS_EXPORT, reading.exportWh);
+  const set = (obis: number, energyWh: number | null) => {
+    if (energyWh === null) return;
+    const step = 10 ** resolution;
+    assert(energyWh % step === 0, "a register is a whole number of its steps");
+    registers.set(obis, Math.floor(energyWh / step));
+  };
+  set(OBIS_IMPORT, reading.importWh);
+  set(OBIS_EXPORT, reading.exportWh);
   return encode(
     new Map<number, CodecValue>([
       [1, reading.deviceId],
@@ -101,7 +122,7 @@ export function encodeReadingPayload(reading: Reading): Uint8Array {
       [10, reading.kind],
       [11, reading.firmwareHash],
       [12, reading.previousHash],
-      [13, 0], // resolution: registers are in 10^0 Wh
+      [13, resolution],
     ]),
   );
 }
@@ -224,6 +245,7 @@ function decodePayload(payload: Uint8Array): Reading {
     kind: uint(map.get(10), 2, "kind"),
     firmwareHash: fixedBytes(map.get(11), SHORT_HASH_BYTES, "firmware hash"),
     previousHash: fixedBytes(map.get(12), SHORT_HASH_BYTES, "previous hash"),
+    ...(resolution === 0 ? {} : { resolution }),
   };
 }
 

@@ -484,7 +484,15 @@ function me(): wire.Me {
     balanceUc: "1834500000",
     limits: { minSellUcPerWh: 11_500, maxBuyUcPerWh: RETAIL },
     nonce: 0,
-    meters: [{ deviceId: "0".repeat(32), role: "grid", lastIntervalEndS: 0, refused: 0 }],
+    meters: [
+      {
+        deviceId: "0".repeat(32),
+        role: "grid",
+        trust: "meter-signed",
+        lastIntervalEndS: 0,
+        refused: 0,
+      },
+    ],
   };
 }
 

@@ -91,7 +91,10 @@ test("my bills sum to my balance and summary, and their proofs hold", async () =
   expect(sum("amountUc")).toBe(me.balanceUc);
   expect(sum("amountUc")).toBe(summary.amountUc);
   expect(sum("retailerAloneUc")).toBe(summary.retailerAloneUc);
-  expect(me.meters.map(({ role }) => role)).toEqual(["grid", "production"]);
+  expect(me.meters.map(({ role, trust }) => [role, trust])).toEqual([
+    ["grid", "meter-signed"],
+    ["production", "meter-signed"],
+  ]);
   expect(me).toMatchObject({ region: "harbour", label: "harbour home 6" });
 
   const oldest = bills.at(-1)!;

@@ -5,6 +5,7 @@ import {
   forwardLaw,
   Genesis,
   genesisHash,
+  meterTrust,
   oracleConfigDigest,
   oracleQuorum,
 } from "../../../services/wire/genesis.ts";
@@ -103,4 +104,16 @@ test.each([
   const genesis = sampleGenesis();
   const oracle = { ...genesis.oracle, members: Array(members).fill(genesis.oracle.members[0]) };
   expect(oracleQuorum({ ...genesis, oracle: { ...oracle, faultyMax } })).toBe(quorum);
+});
+
+test("the trust of a meter may be left out, and then changes no hash", () => {
+  const meter = hill.meters[0]!;
+  expect(meterTrust(meter)).toBe("meter-signed");
+  const told = structuredClone(sample);
+  told.regions[0]!.meters[0]!.trust = "gateway-signed";
+  expect(meterTrust(Genesis.parse(told).regions[0]!.meters[0]!)).toBe("gateway-signed");
+  expect(genesisHash(told)).not.toEqual(genesisHash(sample));
+  const undone = { ...structuredClone(sample) };
+  undone.regions[0]!.meters[0]!.trust = undefined;
+  expect(genesisHash(undone)).toEqual(genesisHash(sample));
 });

@@ -155,6 +155,17 @@ test("registers in kWh count as Wh, up to the largest register", () => {
   expect(() => decodeReading(inKwh(largest + 1))).toThrow("register 1.8.0");
 });
 
+test("a resolution is signed, comes back, and makes another record of the same registers", () => {
+  const reading = { ...sampleReading("ed25519"), importWh: 25_688_000, exportWh: 1000 } as Reading;
+  const coarse = { ...reading, resolution: 3 };
+  const record = decodeReading(signed(coarse));
+  expect(record.reading).toEqual(coarse);
+  expect(toHex(encodeReadingPayload(record.reading))).toBe(toHex(record.payload));
+  expect(record.payload).not.toEqual(encodeReadingPayload(reading));
+  const uneven = { ...coarse, exportWh: 1001 } as Reading;
+  expect(() => encodeReadingPayload(uneven)).toThrow("whole number of its steps");
+});
+
 test("a meter without a register says so by leaving it out", () => {
   const reading = { ...sampleReading("ed25519"), importWh: null };
   expect(decodeReading(signed(reading)).reading).toMatchObject({
