@@ -84,9 +84,16 @@ export class Auditor {
   }
 
   get counts() {
-    const { inside, across, received } = this.#payments.counts;
+    const { inside, across, received, waited } = this.#payments.counts;
     const { lateEntries } = this.#energy;
-    return { ...this.#counts, lateEntries, paidInside: inside, paidAcross: across, received };
+    return {
+      ...this.#counts,
+      lateEntries,
+      paidInside: inside,
+      paidAcross: across,
+      received,
+      waited,
+    };
   }
 
   /** By region. */

@@ -21,7 +21,7 @@ export class Payments {
   readonly #genesis: Genesis;
   readonly #purses: Purses;
   #inFlight: readonly Sent[] = [];
-  counts = { inside: 0, across: 0, received: 0 };
+  counts = { inside: 0, across: 0, received: 0, waited: 0 }; // waited: a block each
 
   constructor(genesis: Genesis, purses: Purses) {
     this.#genesis = genesis;
@@ -41,6 +41,7 @@ export class Payments {
   deliver(isInMarket: (region: number) => boolean): void {
     const due = this.#inFlight.filter(({ region }) => isInMarket(region));
     this.#inFlight = this.#inFlight.filter(({ region }) => !isInMarket(region));
+    this.counts.waited += this.#inFlight.length;
     for (const { region, member, amountUc } of due) {
       this.#purses[region]!.neighboursUc -= amountUc;
       this.#purses[region]!.membersUc[member]! += amountUc;
