@@ -300,7 +300,7 @@ export class Auditor {
     this.#violate(`regions owe each other ${owedUc}, ${rest}`);
   }
 
-  /** A lane is in the market or out of it as the law has it, and keeps every report it was given. */
+  /** A lane is in the market or out of it as the law has it, and keeps every report given. */
   #compareStanding(lane: LaneView, r: number): void {
     const { standing, out, cleared, reported } = this.#law.regions[r]!;
     const { quarantine, clearedSlots, reportedSlot } = lane;

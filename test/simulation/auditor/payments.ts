@@ -49,7 +49,7 @@ export class Payments {
     }
   }
 
-  /** The code a payment must have; takes its effect where that is 0. Amounts here fill no account. */
+  /** The code a payment must have; takes its effect where that is 0. No amount fills an account. */
   pay([region, member]: readonly [number, number], { to, amountUc }: Pay): number {
     const payee = this.#place(to);
     if (amountUc < 1n) return TRANSACTION_CODE.payment_invalid;
