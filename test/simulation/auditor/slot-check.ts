@@ -1,8 +1,9 @@
 /**
  * One cleared slot, over the regions that cleared it together, against the reports it stands on:
- * who bought and sold what, at which price, for how much money. Recomputed by hand where the rule has one answer; where the
- * market may choose (fills at the margin), held to what every right answer has: complementary
- * slackness, and for some slots the slow coupling of the market's own tests.
+ * who bought and sold what, at which price, for how much money. Recomputed by hand where the rule
+ * has one answer; where the market may choose (fills at the margin), held to what every right
+ * answer has: complementary slackness, and for some slots the slow coupling of the market's own
+ * tests.
  */
 
 import { sha256 } from "../../../services/crypto/hash.ts";
