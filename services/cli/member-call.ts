@@ -29,7 +29,7 @@ const REFUSED: Partial<Record<TransactionCodeName, string>> = {
   balance_insufficient: "your balance does not hold as much",
   account_full: "an account that this payment touches takes no more",
   receiver_congested: "too many messages wait between the two regions: try again",
-  lane_quarantined: "your region is out of the market for now: try when it is back",
+  lane_quarantined: "your region is out of the market: try again when it is back",
   mempool_full: "the node is busy: try again",
 };
 

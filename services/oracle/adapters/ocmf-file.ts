@@ -24,7 +24,8 @@ export function ocmfRecordsOf(file: Uint8Array): readonly OcmfFileRecord[] {
   }
   const body = text.trimStart().replace(/^\ufeff/, "");
   if (body.startsWith("<")) return xmlRecords(body);
-  const starts = [...text.matchAll(/(?:^|\n)\s*(?=OCMF\|)/g)].map(({ index }) => index);
+  // Blanks of one line only: over line ends a file of nothing else would take a square of its size.
+  const starts = [...text.matchAll(/(?:^|\n)[^\S\n]*(?=OCMF\|)/g)].map(({ index }) => index);
   if (starts.length === 0) return refuse("ocmf", "unsupported", "no record that begins with OCMF|");
   return starts.map((start, i) => ({
     record: utf8(text.slice(start, starts[i + 1]).trim()),

@@ -36,10 +36,8 @@ import {
   BLOCK_HEIGHT_KEY,
   bodyKey,
   ENGINE_STATE_KEY,
-  EVERYTHING,
   FIRST_HEADER_KEY,
   headerKey,
-  heightOf,
   IMPORT_KEY,
   META_KEY,
   REBUILD_KEY,
@@ -372,25 +370,6 @@ export class BlockStore {
     const [gte, lt] = [applicationKey(range.gte), applicationKey(range.lt)];
     const records = await this.#level.range({ gte, lt, order, limit });
     return records.map(({ key, value }) => ({ key: applicationPart(key), value }));
-  }
-
-  /** Calls `visit` with each key of the application in rising order. */
-  async eachApplicationKey(visit: (key: string) => void): Promise<void> {
-    await this.#level.eachKey(APPLICATION, (key) => visit(applicationPart(key)));
-  }
-
-  /** Keys that stand for nothing: of no family, or of a block beyond the last. */
-  async strayKeys(): Promise<string[]> {
-    const single = [META_KEY, BLOCK_HEIGHT_KEY, BASE_KEY, ENGINE_STATE_KEY, REBUILD_KEY];
-    single.push(FIRST_HEADER_KEY, IMPORT_KEY);
-    const strays: string[] = [];
-    await this.#level.eachKey(EVERYTHING, (key) => {
-      if (single.includes(key) || (key >= APPLICATION.gte && key < APPLICATION.lt)) return;
-      const height = /^[hbr]\/[0-9a-f]{14}$/.test(key) ? heightOf(key) : Number.NaN;
-      const first = key.startsWith("h") ? this.#firstHeader : this.#base;
-      if (!(height >= first && height <= this.#height)) strays.push(key);
-    });
-    return strays;
   }
 
   async close(): Promise<void> {

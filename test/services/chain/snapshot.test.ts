@@ -24,6 +24,7 @@ import {
   SNAPSHOT_CHUNKS_MAX,
   SNAPSHOT_LANE_BYTES_MAX,
   SNAPSHOT_LANE_RECORDS_MAX,
+  SNAPSHOT_METADATA_BYTES_MAX,
   SNAPSHOT_RECORD_BYTES_MAX,
 } from "../../../services/primitives/limits.ts";
 import { createPrng } from "../../../services/primitives/prng.ts";
@@ -400,6 +401,15 @@ describe("limits at their edge", () => {
   test("bytes of a record", () => {
     expect(decodeStream(stream(1, SNAPSHOT_RECORD_BYTES_MAX))).toHaveLength(1);
     expect(() => decodeStream(stream(1, SNAPSHOT_RECORD_BYTES_MAX + 1))).toThrow(GridError);
+  });
+  test("bytes of the metadata", () => {
+    const taken = take(createApplication({ genesis, stored: new Map() })).snapshot.metadata;
+    const beyond = new Uint8Array(SNAPSHOT_METADATA_BYTES_MAX + 1);
+    beyond.set(taken);
+    const regions = genesis.regions.length;
+    // At the limit it is read, and refused for what it says; beyond it nothing is read.
+    expect(() => decodeMetadata(beyond.subarray(0, -1), regions)).not.toThrow(/beyond its limit/);
+    expect(() => decodeMetadata(beyond, regions)).toThrow(/beyond its limit/);
   });
   test("bytes of a lane, and of all", () => {
     const metadata = (lengths: number[]) =>

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readConfig } from "../../../services/node/config.ts";
 import { GridError } from "../../../services/primitives/errors.ts";
+import { LANE_WORKERS_MAX, SNAPSHOTS_LISTED_MAX } from "../../../services/primitives/limits.ts";
 
 let directory = "";
 beforeEach(() => {
@@ -108,4 +109,13 @@ test.each([
   ["version: 1\nlanes: { workers: 3 }\n", { GRIDLANE_LANES_WORKERS: "auto" }, "auto"],
 ])("lane workers: %j with %j", (yaml, environment, workers) => {
   expect(read(yaml, environment as Record<string, string>).lanes.workers).toBe(workers);
+});
+
+test("threads and snapshots have a most, which is taken, and one more is refused", () => {
+  const workers = (count: number) => `version: 1\nlanes: { workers: ${count} }\n`;
+  const keep = (count: number) => `version: 1\nsnapshots: { keep: ${count} }\n`;
+  expect(read(workers(LANE_WORKERS_MAX)).lanes.workers).toBe(LANE_WORKERS_MAX);
+  expect(refusal(workers(LANE_WORKERS_MAX + 1))).toMatch(/lanes\.workers/);
+  expect(read(keep(SNAPSHOTS_LISTED_MAX)).snapshots.keep).toBe(SNAPSHOTS_LISTED_MAX);
+  expect(refusal(keep(SNAPSHOTS_LISTED_MAX + 1))).toMatch(/snapshots\.keep/);
 });
