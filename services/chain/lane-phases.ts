@@ -21,6 +21,7 @@ import {
 } from "../settlement/slot.ts";
 import { allocateUniformPrice } from "../settlement/uniform-price.ts";
 import type { Policy } from "../wire/policy.ts";
+import { refusedReadings } from "../wire/report.ts";
 import type { ForwardRecord, LineFlow, SlotRecord } from "../wire/slot-record.ts";
 import type { HeldSlot } from "./forward-book.ts";
 import { accountsOf, clearedSlots, type Lane, type PendingReport } from "./lane.ts";
@@ -217,7 +218,7 @@ function slotRecord(
     neighboursUc: institution("neighbours"),
     gridOperatorUc: institution("gridOperator"),
     treasuryUc: institution("treasury"),
-    refusedReadings: report.report.refusedReadings,
+    refusedReadings: refusedReadings(report.report),
     reportHash: report.hash,
     readingsRoot: report.report.readingsRoot,
     receiptsRoot: receiptsRootOf(settlement.bills),

@@ -173,7 +173,8 @@ function report(parts: {
     exportWh: columns(1),
     quality: new Uint8Array(shape.metersPerRegion),
     readingsRoot: new Uint8Array(32),
-    refusedReadings: 0,
+    round: 0,
+    refusals: [],
     late: [],
   });
 }

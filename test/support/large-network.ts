@@ -67,7 +67,8 @@ export function createLargeNetwork(metersByRegion: readonly number[]): LargeNetw
         exportWh: column(1),
         quality: new Uint8Array(meters),
         readingsRoot: new Uint8Array(32),
-        refusedReadings: 0,
+        round: 0,
+        refusals: [],
         late: [],
       });
       const signature = signBls({ message: reportStatement(reportBytes), secretKey });
