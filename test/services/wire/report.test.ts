@@ -162,7 +162,7 @@ test.each<[string, CodecValue]>([
   expect(() => decodeReport(encode(value))).toThrow(`not a report: ${field}`);
 });
 
-test("what is signed tells config, region, slot and round in the clear, and hashes the rest", () => {
+test("what is signed tells what it is about in the clear, and hashes the rest", () => {
   const report = sampleReport();
   const bytes = encodeReport(report);
   const { head, bodyHash } = statementParts(bytes);
