@@ -63,8 +63,6 @@ const HOMES: Record<string, readonly string[]> = {
   secp256k1: ["services/crypto"],
   "@chainsafe/blst": ["services/crypto"],
   "@chainsafe/hashtree": ["services/crypto"],
-  "@peculiar/x509": ["services/node", "services/cli"],
-  "reflect-metadata": ["services/node", "services/cli"],
   zod: ["services/wire", "services/api", "services/node", "services/cli"],
   level: ["services/ordering", "services/oracle", "services/node", "firmware-sim"],
   aedes: ["services/broker"],

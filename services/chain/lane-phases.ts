@@ -21,7 +21,6 @@ import {
 } from "../settlement/slot.ts";
 import { allocateUniformPrice } from "../settlement/uniform-price.ts";
 import type { Policy } from "../wire/policy.ts";
-import { refusedReadings } from "../wire/report.ts";
 import type { ForwardRecord, LineFlow, SlotRecord } from "../wire/slot-record.ts";
 import type { HeldSlot } from "./forward-book.ts";
 import { accountsOf, clearedSlots, type Lane, type PendingReport } from "./lane.ts";
@@ -218,7 +217,7 @@ function slotRecord(
     neighboursUc: institution("neighbours"),
     gridOperatorUc: institution("gridOperator"),
     treasuryUc: institution("treasury"),
-    refusedReadings: refusedReadings(report.report),
+    refusedReadings: report.report.refusedReadings,
     reportHash: report.hash,
     readingsRoot: report.report.readingsRoot,
     receiptsRoot: receiptsRootOf(settlement.bills),

@@ -13,7 +13,7 @@ import { assert } from "../primitives/errors.ts";
 import { type Slot, slotEndS, type UnixSeconds } from "../primitives/units.ts";
 import type { Genesis, GenesisMeter, MeterRole } from "../wire/genesis.ts";
 import { type DeviceAlgorithm, decodeReading, keyIdOf, readingLeaf } from "../wire/reading.ts";
-import { QUALITY, type RefusalEntry, type Report } from "../wire/report.ts";
+import { QUALITY, type Report } from "../wire/report.ts";
 import { LateEnergy } from "./late-energy.ts";
 import { packLeaves, readingsRoot } from "./readings-tree.ts";
 import { emptyColumns, fillMeter, type SlotColumns } from "./slot-columns.ts";
@@ -151,12 +151,11 @@ export class Region {
       configDigest,
       regionIndex: this.index,
       slot,
-      round: 0,
       importWh: columns.importWh,
       exportWh: columns.exportWh,
       quality: columns.quality,
       readingsRoot: readingsRoot(leaves),
-      refusals: this.#refusals(),
+      refusedReadings: this.#refusedReadings,
       late: taken.late,
     };
     this.#filling.delete(slot);
@@ -221,11 +220,6 @@ export class Region {
 
   #endS(): UnixSeconds {
     return slotEndS(this.#nextSlot, this.rules.slotS);
-  }
-
-  #refusals(): RefusalEntry[] {
-    const count = this.#refusedReadings;
-    return count === 0 ? [] : [{ memberIndex: 0, count, root: new Uint8Array(32) }];
   }
 
   #cursorRow(): StoreChange {

@@ -30,8 +30,6 @@ export const BLOCK_TRANSACTIONS_MAX = 20_000;
 export const LATE_ENTRIES_PER_REPORT_MAX = 4096;
 /** [fork] Committee members: one bit each in a certificate's bitmask. */
 export const COMMITTEE_MEMBERS_MAX = 32;
-/** Attempts of the committee at one slot: at a minute each, two years. */
-export const REPORT_ROUND_MAX = 2 ** 20;
 /** [fork] Open forward orders of one member in one slot. */
 export const FORWARD_ORDERS_PER_MEMBER_MAX = 32;
 /** [fork] Open forward orders of one region in one slot. Bounds one forward auction. */

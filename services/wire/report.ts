@@ -15,7 +15,6 @@ import {
   LATE_ENTRIES_PER_REPORT_MAX,
   METERS_PER_REGION_MAX,
   REGIONS_MAX,
-  REPORT_ROUND_MAX,
   SLOT_ENERGY_WH_MAX,
 } from "../primitives/limits.ts";
 import type { Slot } from "../primitives/units.ts";
@@ -35,27 +34,15 @@ export type LateEntry = {
   readonly quality: number;
 };
 
-/** What one member has refused in the region since its previous entry: its log, committed to. */
-export type RefusalEntry = {
-  readonly memberIndex: number; // of the committee
-  readonly count: number; // at least 1
-  readonly root: Uint8Array; // 32 B, over the member's log rows
-};
-
-/** What a report is about: in the signed statement in the clear, so that two can be compared. */
-export type ReportHead = Pick<Report, "configDigest" | "regionIndex" | "slot" | "round">;
-
 export type Report = {
   readonly configDigest: Uint8Array; // 32 B: which committee, keys and rules this was made under
   readonly regionIndex: number;
   readonly slot: Slot;
-  /** Attempt of the committee at this slot, from 0; a member signs one report of each round. */
-  readonly round: number;
   readonly importWh: Uint32Array; // by meter index of the region, 0 where missing
   readonly exportWh: Uint32Array;
   readonly quality: Uint8Array; // QUALITY, by meter index
   readonly readingsRoot: Uint8Array; // 32 B, over `readingLeaf` of the records used, in meter order
-  readonly refusals: readonly RefusalEntry[]; // by memberIndex, unique
+  readonly refusedReadings: number; // records refused in this region since its previous report
   readonly late: readonly LateEntry[]; // sorted by (slot, meterIndex), unique
 };
 
@@ -71,12 +58,15 @@ export type ReportTransaction = {
 };
 
 export function encodeReport(report: Report): Uint8Array {
-  const body = encode([
+  return encode([
+    report.configDigest,
+    report.regionIndex,
+    report.slot,
     packUint32(report.importWh),
     packUint32(report.exportWh),
     report.quality,
     report.readingsRoot,
-    report.refusals.map(({ memberIndex, count, root }) => [memberIndex, count, root]),
+    report.refusedReadings,
     report.late.map((entry) => [
       entry.slot,
       entry.meterIndex,
@@ -85,38 +75,11 @@ export function encodeReport(report: Report): Uint8Array {
       entry.quality,
     ]),
   ]);
-  return encode([encodeReportHead(report), body]);
-}
-
-export function encodeReportHead(head: ReportHead): Uint8Array {
-  return encode([head.configDigest, head.regionIndex, head.slot, head.round]);
-}
-
-/** A report as its signers saw it: its head, and the hash of the rest. */
-export type StatementParts = {
-  readonly head: Uint8Array; // `encodeReportHead`
-  readonly bodyHash: Uint8Array; // 32 B, SHA-256
-};
-
-/** @throws GridError bytes_malformed */
-export function statementParts(reportBytes: Uint8Array): StatementParts {
-  const { head, body } = reportParts(reportBytes);
-  return { head, bodyHash: sha256(body) };
 }
 
 /** The bytes committee members sign: domain-separated, and bound to the network by configDigest. */
-export function statementOf({ head, bodyHash }: StatementParts): Uint8Array {
-  return concatBytes([utf8("gridlane/report/v1"), head, bodyHash]);
-}
-
-/** @throws GridError bytes_malformed */
 export function reportStatement(reportBytes: Uint8Array): Uint8Array {
-  return statementOf(statementParts(reportBytes));
-}
-
-/** Records refused in the region since its previous report, by all members. */
-export function refusedReadings({ refusals }: Pick<Report, "refusals">): number {
-  return refusals.reduce((sum, { count }) => sum + count, 0);
+  return concatBytes([utf8("gridlane/report/v1"), sha256(reportBytes)]);
 }
 
 export function encodeReportTransaction({
@@ -149,7 +112,6 @@ export function decodeReportEnvelope(bytes: Uint8Array): ReportEnvelope {
   if (!Array.isArray(parts) || parts.length !== 3) return fail("envelope");
   const [reportBytes, signers, signature] = parts as CodecValue[];
   if (!(reportBytes instanceof Uint8Array)) return fail("report");
-  reportParts(reportBytes); // has a statement
   const signersMax = 2 ** COMMITTEE_MEMBERS_MAX - 1;
   const certificate = {
     signers: bounded(signers, signersMax, "signers"),
@@ -160,10 +122,10 @@ export function decodeReportEnvelope(bytes: Uint8Array): ReportEnvelope {
 
 /** @throws GridError bytes_malformed naming the field */
 export function decodeReport(bytes: Uint8Array): Report {
-  const parts = reportParts(bytes);
-  const fields = decode(parts.body);
-  if (!Array.isArray(fields) || fields.length !== 6) return fail("fields");
-  const [imports, exports, quality, root, refusals, late] = fields as CodecValue[];
+  const fields = decode(bytes);
+  if (!Array.isArray(fields) || fields.length !== 9) return fail("fields");
+  const [digest, region, slot, imports, exports, quality, root, refused, late] =
+    fields as CodecValue[];
   const importWh = unpackUint32(imports, "importWh");
   const meters = importWh.length;
   if (meters > METERS_PER_REGION_MAX) return fail("meters");
@@ -172,51 +134,16 @@ export function decodeReport(bytes: Uint8Array): Report {
   const qualityBytes = sized(quality, meters, "quality");
   if (qualityBytes.some((code) => code > QUALITY.missing)) return fail("quality");
   return {
-    ...decodeReportHead(parts.head),
+    configDigest: sized(digest, 32, "configDigest"),
+    regionIndex: bounded(region, REGIONS_MAX - 1, "regionIndex"),
+    slot: bounded(slot, Number.MAX_SAFE_INTEGER, "slot") as Slot,
     importWh,
     exportWh,
     quality: qualityBytes,
     readingsRoot: sized(root, 32, "readingsRoot"),
-    refusals: decodeRefusals(refusals),
+    refusedReadings: bounded(refused, 0xffff_ffff, "refusedReadings"),
     late: decodeLate(late, meters),
   };
-}
-
-/** @throws GridError bytes_malformed naming the field */
-export function decodeReportHead(bytes: Uint8Array): ReportHead {
-  const fields = decode(bytes);
-  if (!Array.isArray(fields) || fields.length !== 4) return fail("head");
-  const [digest, region, slot, round] = fields as CodecValue[];
-  return {
-    configDigest: sized(digest, 32, "configDigest"),
-    regionIndex: bounded(region, REGIONS_MAX - 1, "regionIndex"),
-    slot: bounded(slot, Number.MAX_SAFE_INTEGER, "slot") as Slot,
-    round: bounded(round, REPORT_ROUND_MAX, "round"),
-  };
-}
-
-function reportParts(bytes: Uint8Array): { head: Uint8Array; body: Uint8Array } {
-  const parts = decode(bytes);
-  if (!Array.isArray(parts) || parts.length !== 2) return fail("parts");
-  const [head, body] = parts as CodecValue[];
-  if (!(head instanceof Uint8Array) || !(body instanceof Uint8Array)) return fail("parts");
-  return { head, body };
-}
-
-function decodeRefusals(value: CodecValue | undefined): RefusalEntry[] {
-  if (!Array.isArray(value) || value.length > COMMITTEE_MEMBERS_MAX) return fail("refusals");
-  const entries = (value as CodecValue[]).map((item) => {
-    if (!Array.isArray(item) || item.length !== 3) return fail("refusal entry");
-    const [memberIndex, count, root] = item as CodecValue[];
-    if (count === 0) return fail("refusal count");
-    return {
-      memberIndex: bounded(memberIndex, COMMITTEE_MEMBERS_MAX - 1, "refusal member"),
-      count: bounded(count, 0xffff_ffff, "refusal count"),
-      root: sized(root, 32, "refusal root"),
-    };
-  });
-  const rises = entries.every((e, i) => i === 0 || e.memberIndex > entries[i - 1]!.memberIndex);
-  return rises ? entries : fail("refusal order");
 }
 
 function decodeLate(value: CodecValue | undefined, meters: number): LateEntry[] {

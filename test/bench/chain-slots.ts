@@ -173,8 +173,7 @@ function report(parts: {
     exportWh: columns(1),
     quality: new Uint8Array(shape.metersPerRegion),
     readingsRoot: new Uint8Array(32),
-    round: 0,
-    refusals: [],
+    refusedReadings: 0,
     late: [],
   });
 }

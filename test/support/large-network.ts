@@ -67,8 +67,7 @@ export function createLargeNetwork(metersByRegion: readonly number[]): LargeNetw
         exportWh: column(1),
         quality: new Uint8Array(meters),
         readingsRoot: new Uint8Array(32),
-        round: 0,
-        refusals: [],
+        refusedReadings: 0,
         late: [],
       });
       const signature = signBls({ message: reportStatement(reportBytes), secretKey });

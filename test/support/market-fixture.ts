@@ -226,16 +226,11 @@ function signReport(
     quality: Uint8Array.from(report.quality ?? report.importWh.map(() => 0)),
     readingsRoot:
       report.readingsRoot ?? sha256(utf8(`readings/${report.regionIndex}/${report.slotIndex}`)),
-    round: 0,
-    refusals: refusalsOf(report.refusedReadings ?? 0),
+    refusedReadings: report.refusedReadings ?? 0,
     late: report.late ?? [],
   });
   const certificate = certify(chain, reportStatement(reportBytes), report.signers);
   return encodeReportTransaction({ reportBytes, certificate });
-}
-
-function refusalsOf(count: number) {
-  return count === 0 ? [] : [{ memberIndex: 0, count, root: sha256(utf8(`refused/${count}`)) }];
 }
 
 type Committee = Pick<MarketFixture, "oracleSecrets"> & { readonly quorum: number };

@@ -3,22 +3,17 @@
  * the mempool and in a block, in the order of codes; then sequences: replays, gaps, orders of one
  * block, restarts. Last, versions: what is in force at each height, and a rule that changes at one.
  */
-
 import { describe, expect, test } from "vitest";
 import { createApplication } from "../../../services/chain/application.ts";
 import { VERSIONS, type VersionTable, versionAt } from "../../../services/chain/versions.ts";
-import { sha256 } from "../../../services/crypto/hash.ts";
 import { toHex } from "../../../services/primitives/bytes.ts";
 import { CHAIN_UPGRADES_MAX } from "../../../services/primitives/limits.ts";
 import type { UnixSeconds } from "../../../services/primitives/units.ts";
 import type { CommitteeAct } from "../../../services/wire/committee-order.ts";
 import { type TransactionCodeName, transactionCodeName } from "../../../services/wire/refusals.ts";
-import { statementOf } from "../../../services/wire/report.ts";
+import { reportStatement } from "../../../services/wire/report.ts";
 import { createMarketFixture, type FixtureCommitteeOrder } from "../../support/market-fixture.ts";
 import { type PoisonedChain, startPoisoned } from "./poisoned-chain.ts";
-
-/** The same bytes, signed as if they were a report's. */
-const asReport = (bytes: Uint8Array) => statementOf({ head: bytes, bodyHash: sha256(bytes) });
 
 const [EAST, WEST] = [0, 1] as const;
 const fixture = createMarketFixture({
@@ -84,7 +79,7 @@ describe("an order that is", () => {
     [
       "signed as a report",
       "committee_order_uncertified",
-      order({ act: release(WEST), statement: asReport }),
+      order({ act: release(WEST), statement: reportStatement }),
     ],
     ["signed over other bytes", "committee_order_uncertified", forged({ signature: "other" })],
     ["signed by somebody else", "committee_order_uncertified", forged({ signers: "other" })],

@@ -10,7 +10,6 @@ import { READING_BYTES_MAX } from "../../../services/primitives/limits.ts";
 import type { UnixSeconds, WattHours } from "../../../services/primitives/units.ts";
 import { decodeReading, encodeEnvelope } from "../../../services/wire/reading.ts";
 import { READING_CODE, type ReadingCodeName } from "../../../services/wire/refusals.ts";
-import { refusedReadings } from "../../../services/wire/report.ts";
 import { receiptTopic } from "../../../services/wire/topics.ts";
 import { GENESIS_S, SLOT_S, TestMeter, TestOracle, testGenesis } from "./community.ts";
 
@@ -255,7 +254,7 @@ test.each(FAULTS)("$name: $code", async ({ code, make }) => {
   test.at(9, 300);
   await test.oracle.tick();
   const reported = test.chain.reports[0]!;
-  expect(reported.reduce((sum, report) => sum + refusedReadings(report), 0)).toBe(
+  expect(reported.reduce((sum, report) => sum + report.refusedReadings, 0)).toBe(
     regionIndex === 0 ? 1 : 0,
   );
   expect(test.chain.importWh[0]).toEqual([1000, 0, 0, 0]);

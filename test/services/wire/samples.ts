@@ -92,8 +92,7 @@ export function sampleReport(): Report {
     exportWh: Uint32Array.of(800, 0, 0, 0),
     quality: Uint8Array.of(0, 0, 2, 3),
     readingsRoot: seedOf("readings"),
-    round: 1,
-    refusals: [{ memberIndex: 0, count: 2, root: seedOf("refusals") }],
+    refusedReadings: 2,
     late: [
       { slot: 1_888_887 as Slot, meterIndex: 3, importWh: 70, exportWh: 0, quality: 2 },
       { slot: 1_888_888 as Slot, meterIndex: 0, importWh: 0, exportWh: 9, quality: 0 },
